@@ -1,0 +1,284 @@
+package uplink
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/spilelog/spile/wire"
+)
+
+// journalLimit is the size at which a journal is written anew without what is acknowledged.
+const journalLimit = 1 << 20
+
+// Range is where the lines of a batch lie in one place.
+type Range struct {
+	// Place is the index of the place's mark in the record.
+	Place int   `json:"p"`
+	From  int64 `json:"f"`
+	To    int64 `json:"t"`
+	// CutFrom, when not zero, says that the range is the kept beginning of a line of so many bytes.
+	CutFrom int64 `json:"c,omitempty"`
+}
+
+// Mark is a position in a place. The journal does not look into At, which names the place in the words of the source
+// that made it.
+type Mark struct {
+	// Place identifies the place within the process that wrote the record.
+	Place  uint64          `json:"place"`
+	At     json.RawMessage `json:"at"`
+	Offset int64           `json:"offset"`
+}
+
+// State is how far a session has come: everything that counts so far, as of the marks.
+type State struct {
+	NextSeq  uint64             `json:"next_seq"`
+	NextItem uint64             `json:"next_item"`
+	Acked    uint64             `json:"acked"`
+	Accounts wire.AgentAccounts `json:"accounts"`
+	// OpenGap is a run of dropped events that no item stands for yet.
+	OpenGap *OpenGap `json:"open_gap,omitempty"`
+}
+
+// OpenGap is a run of numbered events that were dropped for one reason.
+type OpenGap struct {
+	From   uint64 `json:"from"`
+	To     uint64 `json:"to"`
+	Reason string `json:"reason"`
+}
+
+// Item is what the journal knows of one item: enough to build it again.
+type Item struct {
+	Number uint64 `json:"item"`
+	First  uint64 `json:"first,omitempty"`
+	Count  uint64 `json:"count,omitempty"`
+	// AtMS is the time, in Unix milliseconds, that lines without a time of their own carry in this batch.
+	AtMS   int64   `json:"at_ms,omitempty"`
+	Places []Mark  `json:"places,omitempty"`
+	Ranges []Range `json:"ranges,omitempty"`
+	// Gap is set for an item that is a gap.
+	Gap *wire.Control `json:"gap,omitempty"`
+}
+
+// record is one line of the journal.
+type record struct {
+	// Base, on the first line and after each rewriting, holds the epoch and all marks; other records' marks replace
+	// those of the same place.
+	Base  *base  `json:"base,omitempty"`
+	State *State `json:"state,omitempty"`
+	Marks []Mark `json:"marks,omitempty"`
+	Item  *Item  `json:"item,omitempty"`
+}
+
+// base opens a journal.
+type base struct {
+	Session string `json:"session"`
+	Epoch   uint64 `json:"epoch"`
+}
+
+// Recovered is what a journal held when it was opened.
+type Recovered struct {
+	Epoch uint64
+	State State
+	// Marks are the positions to go on from.
+	Marks []Mark
+	// Items are those that were not acknowledged, in order.
+	Items []Item
+}
+
+// Journal is the record of one session on disk: an append-only file of JSON lines that is rewritten when it has grown.
+// A record is written to the system before the item that it describes is sent, so that it survives the death of the
+// process; with Sync also that of the machine. It is not safe for concurrent use.
+type Journal struct {
+	path string
+	sync bool
+	file *os.File
+	size int64
+	buf  []byte
+}
+
+// OpenJournal opens the journal at path. The second result is nil if there was none, or none that can be read to its
+// first record; a torn last line is what a death in mid-write leaves and is passed over.
+func OpenJournal(path string, sync bool) (*Journal, *Recovered, error) {
+	rec, err := recoverJournal(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, nil, fmt.Errorf("open journal: %w", err)
+	}
+	info, err := file.Stat()
+	if err != nil {
+		_ = file.Close()
+		return nil, nil, fmt.Errorf("stat journal: %w", err)
+	}
+	return &Journal{path: path, sync: sync, file: file, size: info.Size()}, rec, nil
+}
+
+// recoverJournal reads the journal at path, nil if there is none.
+func recoverJournal(path string) (*Recovered, error) {
+	file, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open journal: %w", err)
+	}
+	defer func() { _ = file.Close() }()
+	r := bufio.NewReader(file)
+	var rec *Recovered
+	for {
+		line, err := r.ReadBytes('\n')
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read journal: %w", err)
+		}
+		var one record
+		if json.Unmarshal(line, &one) != nil {
+			break
+		}
+		rec = rec.apply(&one)
+		if rec == nil {
+			return nil, nil
+		}
+	}
+	if rec != nil {
+		rec.dropAcked()
+	}
+	return rec, nil
+}
+
+// apply folds one record into r and returns the result, nil if the journal does not begin with a base.
+func (r *Recovered) apply(one *record) *Recovered {
+	if one.Base != nil {
+		r = &Recovered{Epoch: one.Base.Epoch}
+	}
+	if r == nil {
+		return nil
+	}
+	for _, m := range one.Marks {
+		r.mark(m)
+	}
+	if one.State != nil {
+		r.State = *one.State
+	}
+	if one.Item != nil {
+		r.Items = append(r.Items, *one.Item)
+	}
+	return r
+}
+
+// mark sets the position of one place.
+func (r *Recovered) mark(m Mark) {
+	for i := range r.Marks {
+		if r.Marks[i].Place == m.Place {
+			r.Marks[i] = m
+			return
+		}
+	}
+	r.Marks = append(r.Marks, m)
+}
+
+// dropAcked forgets the items that need no resend.
+func (r *Recovered) dropAcked() {
+	keep := r.Items[:0]
+	for _, it := range r.Items {
+		if it.Number > r.State.Acked {
+			keep = append(keep, it)
+		}
+	}
+	r.Items = keep
+}
+
+// Append writes one record: an item (nil for none), the state after it, and the marks that changed.
+func (j *Journal) Append(item *Item, state *State, marks []Mark) error {
+	return j.write(&record{State: state, Marks: marks, Item: item})
+}
+
+// Full says whether the journal has grown so far that [Journal.Rewrite] is due.
+func (j *Journal) Full() bool { return j.size >= journalLimit }
+
+// Rewrite replaces the journal by the given session, epoch, state, all marks and the items still needed.
+func (j *Journal) Rewrite(session string, rec *Recovered) error {
+	tmp, err := os.CreateTemp(filepath.Dir(j.path), filepath.Base(j.path)+".new-*")
+	if err != nil {
+		return fmt.Errorf("rewrite journal: %w", err)
+	}
+	old := *j
+	j.file, j.size = tmp, 0
+	err = j.write(&record{Base: &base{Session: session, Epoch: rec.Epoch}, State: &rec.State, Marks: rec.Marks})
+	for i := range rec.Items {
+		if err == nil {
+			err = j.write(&record{Item: &rec.Items[i]})
+		}
+	}
+	if err == nil && j.sync {
+		err = tmp.Sync()
+	}
+	if err == nil {
+		err = os.Rename(tmp.Name(), j.path)
+	}
+	if err != nil {
+		*j = old
+		_ = tmp.Close()
+		_ = os.Remove(tmp.Name())
+		return fmt.Errorf("rewrite journal: %w", err)
+	}
+	_ = old.file.Close()
+	if j.sync {
+		return syncFolder(filepath.Dir(j.path))
+	}
+	return nil
+}
+
+// syncFolder makes a rename in dir durable.
+func syncFolder(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return fmt.Errorf("sync folder: %w", err)
+	}
+	defer func() { _ = d.Close() }()
+	if err := d.Sync(); err != nil {
+		return fmt.Errorf("sync folder: %w", err)
+	}
+	return nil
+}
+
+// write appends one record in one call, so that only the last line of a journal can be torn.
+func (j *Journal) write(one *record) error {
+	data, err := json.Marshal(one)
+	if err != nil {
+		return fmt.Errorf("encode journal record: %w", err)
+	}
+	j.buf = append(append(j.buf[:0], data...), '\n')
+	n, err := j.file.Write(j.buf)
+	j.size += int64(n)
+	if err != nil {
+		return fmt.Errorf("write journal: %w", err)
+	}
+	if j.sync {
+		if err := j.file.Sync(); err != nil {
+			return fmt.Errorf("sync journal: %w", err)
+		}
+	}
+	return nil
+}
+
+// Close closes the file and keeps it.
+func (j *Journal) Close() error { return j.file.Close() }
+
+// Remove closes and deletes the journal of a session that is over.
+func (j *Journal) Remove() error {
+	_ = j.file.Close()
+	if err := os.Remove(j.path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("remove journal: %w", err)
+	}
+	return nil
+}

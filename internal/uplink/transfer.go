@@ -1,0 +1,152 @@
+package uplink
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/spilelog/spile/wire"
+)
+
+// Ack takes the server's acknowledgement and credit.
+func (o *Outbox) Ack(ack wire.Ack) {
+	if ack.Epoch != o.epoch {
+		return
+	}
+	o.credit, o.attached = ack.Credit, ack.Attached
+	done := 0
+	for done < len(o.items) && o.items[done].rec.Number <= ack.Item {
+		o.forget(&o.items[done])
+		done++
+	}
+	if done > 0 {
+		o.items = append(o.items[:0], o.items[done:]...)
+		o.sent = max(o.sent-done, 0)
+		o.state.Acked, o.touched = ack.Item, true
+	}
+	if ack.Resend {
+		o.sent = 0
+	}
+}
+
+// forget settles the account of an item that is acknowledged: a recovered one may be acknowledged unsent, because it
+// was sent before the process died.
+func (o *Outbox) forget(it *outItem) { it.once, it.msg = true, nil }
+
+// Detach forgets what was on the link: the connection is gone. Everything unacknowledged is sent again once the
+// server grants credit.
+func (o *Outbox) Detach() { o.sent, o.credit, o.attached = 0, 0, false }
+
+// Open is the report with which a session is (again) announced to the server.
+func (o *Outbox) Open(lostEpoch uint64) wire.Report {
+	r := wire.Report{
+		Session: o.opts.Session, State: wire.ReportOpen, Epoch: o.epoch, LostEpoch: lostEpoch,
+		NextItem: o.state.NextItem, NextSeq: o.firstUnjournalled(), Accounts: o.Accounts(),
+	}
+	if len(o.items) > 0 {
+		r.NextItem, r.NextSeq = o.items[0].rec.Number, o.items[0].rec.First
+	}
+	return r
+}
+
+// firstUnjournalled is the number of the first event that no item stands for.
+func (o *Outbox) firstUnjournalled() uint64 {
+	if o.state.OpenGap != nil {
+		return o.state.OpenGap.From
+	}
+	return o.state.NextSeq - o.item.Count
+}
+
+// Pump sends what credit and room on the link allow. It says whether everything queued was sent.
+func (o *Outbox) Pump(link Sender) bool {
+	if !o.attached {
+		return len(o.items) == o.sent
+	}
+	var flying uint64
+	for i := range o.items[:o.sent] {
+		flying += o.items[i].cost
+	}
+	for o.sent < len(o.items) {
+		it := &o.items[o.sent]
+		if it.msg == nil {
+			o.build(it)
+		}
+		if flying > 0 && flying+it.cost > o.credit || !link.Send(it.msg) {
+			return false
+		}
+		flying += it.cost
+		it.once = true
+		o.sent++
+	}
+	return true
+}
+
+// build makes the message of a recovered item or a gap. A batch whose bytes are gone becomes one gap in its place.
+func (o *Outbox) build(it *outItem) {
+	if it.rec.Gap == nil {
+		members, err := o.opts.Rebuild(&it.rec)
+		if err == nil && uint64(len(members)) != it.rec.Count {
+			err = fmt.Errorf("rebuild batch: %d events, want %d", len(members), it.rec.Count)
+		}
+		if err == nil {
+			frames := o.reframe(it.rec.First, members)
+			it.msg, it.cost = o.encode(&it.rec, frames), uint64(len(frames))
+			return
+		}
+		o.opts.Log.Warn("batch_rebuild_failed", "session", o.opts.Session, "item", it.rec.Number,
+			"count", it.rec.Count, "reason", err.Error())
+		o.giveUp(it)
+	}
+	body, err := json.Marshal(wire.GapItem{
+		Session: o.opts.Session, Epoch: o.epoch, Item: it.rec.Number, Gap: *it.rec.Gap,
+	})
+	if err != nil {
+		o.opts.Log.Error("gap_encode_failed", "session", o.opts.Session, "reason", err.Error())
+	}
+	it.msg = append([]byte{wire.LinkVersion, byte(wire.LinkGap)}, body...)
+	it.cost = uint64(len(it.msg))
+}
+
+// giveUp turns a batch that cannot be built again into a gap.
+func (o *Outbox) giveUp(it *outItem) {
+	it.rec.Gap = &wire.Control{
+		Type: "control", Event: wire.EventGap, Reason: wire.ReasonReplayLost, Agent: o.opts.AgentID, Epoch: o.epoch,
+		From: it.rec.First, To: it.rec.First + it.rec.Count - 1, Count: it.rec.Count, Unit: wire.UnitEvents,
+	}
+	it.rec.Places, it.rec.Ranges = nil, nil
+	o.state.Accounts.Sent -= it.rec.Count
+	o.state.Accounts.Dropped[wire.ReasonReplayLost] += it.rec.Count
+	o.touched = true
+}
+
+// reframe makes the frames of a batch from the members of its events.
+func (o *Outbox) reframe(first uint64, members [][]byte) []byte {
+	var frames []byte
+	for i, m := range members {
+		frames = append(frames, `{"type":"log",`...)
+		frames = append(frames, m...)
+		frames = append(frames, o.tail...)
+		frames = fmt.Appendf(frames, "%d}\n", first+uint64(i))
+	}
+	return frames
+}
+
+// unsentEvents counts the events in sealed batches that were never on the link.
+func (o *Outbox) unsentEvents() uint64 {
+	var n uint64
+	for i := range o.items {
+		if !o.items[i].once && o.items[i].rec.Gap == nil {
+			n += o.items[i].rec.Count
+		}
+	}
+	return n
+}
+
+// Accounts is the session's equation now. It closes if [Outbox.Advance] was called for everything that was added or
+// dropped. The caller owns the maps.
+func (o *Outbox) Accounts() wire.AgentAccounts {
+	a := cloneAccounts(o.state.Accounts)
+	unsent := o.unsentEvents()
+	a.Sent -= unsent
+	a.Pending = unsent + o.item.Count
+	return a
+}
