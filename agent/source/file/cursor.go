@@ -1,0 +1,263 @@
+package file
+
+import (
+	"bytes"
+
+	"github.com/spilelog/spile/agent/source"
+	"github.com/spilelog/spile/wire"
+)
+
+const (
+	// blockSize bounds the bytes that one Next returns.
+	blockSize = 1 << 20
+	// maxTries bounds how often one read begins again because the file changed under it.
+	maxTries = 4
+	// minHole is the run of NUL bytes at a file's beginning that counts as a hole where no truncation was seen.
+	minHole = 64
+)
+
+// cursor is where a reader stands in one generation.
+type cursor struct {
+	gen *generation
+	off int64 // the beginning of the next line
+	// scan, when beyond off, is how far the line at off was searched for its end.
+	scan int64
+	// tried is the size at which no further whole line was found.
+	tried int64
+	// before holds the last bytes before max(off, scan), nbefore of them.
+	before  [window]byte
+	nbefore int
+	// end is what the generation had when the reader began; history says that off has not reached it.
+	end     int64
+	history bool
+	solid   bool // the NULs at the beginning are data
+}
+
+// at is the offset where the next read begins.
+func (c *cursor) at() int64 { return max(c.off, c.scan) }
+
+// remember keeps the last bytes of data, which end where the next read begins.
+func (c *cursor) remember(data []byte) {
+	if len(data) >= window {
+		c.nbefore = copy(c.before[:], data[len(data)-window:])
+		return
+	}
+	keep := min(c.nbefore, window-len(data))
+	copy(c.before[:], c.before[c.nbefore-keep:c.nbefore])
+	c.nbefore = keep + copy(c.before[keep:], data)
+}
+
+// read returns the next block of a cursor, and whether the generation is finished with it.
+func (r *reader) read(c *cursor) (b *source.Block, finished bool) {
+	g := c.gen
+	for range maxTries {
+		sealed := g.sealed.Load()
+		size := g.size.Load()
+		if c.off >= size && sealed {
+			return r.finish(c), true
+		}
+		if c.off >= size || size == c.tried && !sealed {
+			r.caughtUp(c, size)
+			return nil, false
+		}
+		b, state := r.fetch(c, size, sealed)
+		switch state {
+		case fetched:
+			if c.off >= c.end {
+				r.passed(c)
+			}
+			return b, false
+		case partial:
+			c.tried = size
+			r.caughtUp(c, size)
+			return nil, false
+		}
+		r.set.resync(c)
+	}
+	return nil, false
+}
+
+func (r *reader) caughtUp(c *cursor, size int64) {
+	if c.history && size >= c.end {
+		r.passed(c)
+	}
+}
+
+// finish tells what of a sealed generation nobody can read; nil where nothing is known to be missing.
+func (r *reader) finish(c *cursor) *source.Block {
+	g := c.gen
+	bytes := max(0, g.lost.Load()-c.off)
+	if bytes == 0 && !g.torn.Load() {
+		return nil
+	}
+	return r.gapBlock(c, source.Gap{Bytes: bytes, AtLeast: true, Reason: wire.ReasonTruncated})
+}
+
+// gapBlock makes a block of a gap that begins at the cursor, and moves the cursor over it.
+func (r *reader) gapBlock(c *cursor, gap source.Gap) *source.Block {
+	gap.Source, gap.Path = c.gen.source, c.gen.path
+	r.gap = gap
+	r.blockOf(c, nil, c.off+gap.Bytes)
+	r.block.Gap = &r.gap
+	return &r.block
+}
+
+// blockOf fills the block with data that ends at to, and moves the cursor there.
+func (r *reader) blockOf(c *cursor, data []byte, to int64) {
+	g := c.gen
+	r.block = source.Block{
+		Source: g.source, Path: g.path, Place: g.place, At: g.position(c.off),
+		From: c.off, To: to, Data: data,
+	}
+	c.off, c.scan = to, 0
+}
+
+// state is the outcome of a fetch.
+type state int
+
+const (
+	fetched state = iota
+	partial       // no whole line yet
+	changed       // the file is not what it was
+)
+
+// fetch reads on from the cursor.
+func (r *reader) fetch(c *cursor, size int64, sealed bool) (*source.Block, state) {
+	for {
+		data, ok := r.bytes(c, size)
+		if !ok {
+			return nil, changed
+		}
+		if c.off == 0 && c.scan == 0 && data[0] == 0 && !c.solid {
+			run := r.hole(c, size)
+			if run == size && !sealed {
+				return nil, partial
+			}
+			if run > 0 {
+				c.nbefore = min(window, int(run))
+				clear(c.before[:])
+				return r.gapBlock(c, source.Gap{Bytes: run, Reason: wire.ReasonTruncated}), fetched
+			}
+			c.solid = true
+			continue // the search used the buffer
+		}
+		at := c.at()
+		if at > c.off {
+			if i := bytes.IndexByte(data, '\n'); i >= 0 {
+				c.remember(data[:i+1])
+				return r.cut(c, at+int64(i), at+int64(i)+1)
+			}
+		} else if last := bytes.LastIndexByte(data, '\n'); last >= 0 {
+			return r.lines(c, data[:last+1])
+		} else if len(data) <= wire.MaxLine {
+			if !sealed {
+				return nil, partial
+			}
+			c.remember(data)
+			r.blockOf(c, data, size)
+			return &r.block, fetched
+		}
+		c.remember(data)
+		c.scan = at + int64(len(data))
+		if c.scan >= size {
+			if sealed {
+				return r.cut(c, size, size)
+			}
+			return nil, partial
+		}
+	}
+}
+
+// lines returns the whole lines of data up to the first that is too long, or that one cut.
+func (r *reader) lines(c *cursor, data []byte) (*source.Block, state) {
+	keep := 0
+	for keep < len(data) {
+		part := data[keep:min(len(data), keep+wire.MaxLine+1)]
+		last := bytes.LastIndexByte(part, '\n')
+		if last < 0 {
+			break
+		}
+		keep += last + 1
+	}
+	if keep == 0 {
+		end := bytes.IndexByte(data, '\n')
+		c.remember(data[:end+1])
+		return r.cut(c, c.off+int64(end), c.off+int64(end)+1)
+	}
+	c.remember(data[:keep])
+	r.blockOf(c, data[:keep], c.off+int64(keep))
+	return &r.block, fetched
+}
+
+// cut returns the kept beginning of the line from off to end; to is where the next line begins.
+func (r *reader) cut(c *cursor, end, to int64) (*source.Block, state) {
+	h := c.gen.handle.Load()
+	buf := r.buffer(wire.MaxLine)
+	if h == nil {
+		return nil, changed
+	}
+	if n, _ := h.f.ReadAt(buf, c.off); n < len(buf) {
+		return nil, changed
+	}
+	size := end - c.off
+	r.blockOf(c, buf, to)
+	r.block.CutFrom = size
+	return &r.block, fetched
+}
+
+// bytes reads up to a block from where the cursor stands, and believes it only if what lies before it is what the
+// cursor saw, before the read and after it.
+func (r *reader) bytes(c *cursor, size int64) ([]byte, bool) {
+	h := c.gen.handle.Load()
+	if h == nil {
+		return nil, false
+	}
+	at := c.at()
+	from := at - int64(c.nbefore)
+	buf := r.buffer(c.nbefore + int(min(size-at, blockSize)))
+	if n, _ := h.f.ReadAt(buf, from); n < len(buf) {
+		return nil, false
+	}
+	if !bytes.Equal(buf[:c.nbefore], c.before[:c.nbefore]) {
+		return nil, false
+	}
+	if head := c.gen.head.Load().bytes; from < int64(len(head)) {
+		known := head[from:]
+		if n := min(len(known), len(buf)); !bytes.Equal(known[:n], buf[:n]) {
+			return nil, false
+		}
+	}
+	again := r.small[:min(window, len(buf))]
+	if n, _ := h.f.ReadAt(again, from); n < len(again) || !bytes.Equal(again, buf[:n]) {
+		return nil, false
+	}
+	return buf[c.nbefore:], true
+}
+
+// buffer returns n bytes that are valid until the next call.
+func (r *reader) buffer(n int) []byte {
+	if r.buf == nil || cap(*r.buf) < n {
+		r.dropBuffer()
+		if pooled, ok := r.set.buffers.Get().(*[]byte); ok && n > keepBuffer {
+			r.buf = pooled
+		} else if n > keepBuffer {
+			b := make([]byte, blockSize+window)
+			r.buf = &b
+		} else {
+			b := make([]byte, max(4<<10, n))
+			r.buf = &b
+		}
+	}
+	return (*r.buf)[:n]
+}
+
+// keepBuffer is the size up to which a reader keeps its buffer while it has nothing to read.
+const keepBuffer = 64 << 10
+
+// dropBuffer gives a large buffer back.
+func (r *reader) dropBuffer() {
+	if r.buf != nil && cap(*r.buf) > keepBuffer {
+		r.set.buffers.Put(r.buf)
+		r.buf = nil
+	}
+}

@@ -1,0 +1,179 @@
+// Package file reads log files where they are written: it follows globs through every kind of rotation, and gives each
+// reader whole lines from positions of its own.
+//
+// Polling is the truth and inotify only a wake-up. A generation is one life of one file, from its creation or
+// truncation to its rotation; what readers hold are generations, so a file that is renamed, deleted, copied and
+// truncated or overwritten is read to its end wherever its bytes still exist, and what exists nowhere is told as a gap.
+package file
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sort"
+	"sync"
+	"time"
+
+	"github.com/spilelog/spile/agent/source"
+	"github.com/spilelog/spile/wire"
+)
+
+// Spec is one glob and the name of what it finds.
+type Spec struct {
+	// Source is the name of the source; empty derives it for each file from its base name without ".log".
+	Source string
+	// Glob is an absolute path in the syntax of doublestar v4.
+	Glob string
+}
+
+// Options says what a [Set] reads. The zero value of all but Specs is the default.
+type Options struct {
+	Specs []Spec
+	// Poll is the period of polling, 250 ms by default. It stretches by itself where a scan takes long.
+	Poll time.Duration
+	// RotateWait is how long a rotated file must be quiet before it counts as finished, 5 s by default.
+	RotateWait time.Duration
+	// Log takes the set's own events; nil discards them.
+	Log *slog.Logger
+}
+
+const (
+	defaultPoll       = 250 * time.Millisecond
+	defaultRotateWait = 5 * time.Second
+)
+
+// errNotRunning is what Open and ReadRange return while Run does not run.
+var errNotRunning = errors.New("file source is not running")
+
+// Set is the files that the globs of its options find. It implements [source.Source].
+type Set struct {
+	globs      []glob
+	poll       time.Duration
+	rotateWait time.Duration
+	log        *slog.Logger
+	changed    chan struct{} // capacity one, never closed
+	buffers    sync.Pool     // of *[]byte with blockSize and more
+
+	// mu guards everything below, the tracker's fields of generations included.
+	mu       sync.Mutex
+	running  bool
+	tracks   map[string]*track
+	folders  map[string]*folder
+	draining map[*generation]struct{}
+	readers  map[*reader]struct{}
+	lastID   uint64
+	problems map[string]string // by glob: what keeps it from being searched
+	told     []wire.Source     // as Sources told it last
+}
+
+var _ source.Source = (*Set)(nil)
+
+// New checks the options and makes a set. It starts nothing and touches no file.
+func New(o Options) (*Set, error) {
+	s := &Set{
+		poll:       o.Poll,
+		rotateWait: o.RotateWait,
+		log:        o.Log,
+		changed:    make(chan struct{}, 1),
+		tracks:     map[string]*track{},
+		folders:    map[string]*folder{},
+		draining:   map[*generation]struct{}{},
+		readers:    map[*reader]struct{}{},
+		problems:   map[string]string{},
+	}
+	if s.poll <= 0 {
+		s.poll = defaultPoll
+	}
+	if s.rotateWait <= 0 {
+		s.rotateWait = defaultRotateWait
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if len(o.Specs) == 0 {
+		return nil, errors.New("check specs: at least one glob is needed")
+	}
+	for i, spec := range o.Specs {
+		g, err := newGlob(spec)
+		if err != nil {
+			return nil, fmt.Errorf("check specs[%d]: %w", i, err)
+		}
+		s.globs = append(s.globs, g)
+	}
+	return s, nil
+}
+
+// Open implements [source.Source].
+func (s *Set) Open(ctx context.Context, start source.Start) (source.Reader, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("open reader: %w", err)
+	}
+	return s.open(ctx, start)
+}
+
+// Sources implements [source.Source]: sorted by name, and only sources that have a file or a problem.
+func (s *Set) Sources() []wire.Source {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.sourcesLocked()
+}
+
+// Changed implements [source.Source].
+func (s *Set) Changed() <-chan struct{} { return s.changed }
+
+func (s *Set) sourcesLocked() []wire.Source {
+	byName := map[string]*wire.Source{}
+	get := func(name string) *wire.Source {
+		if byName[name] == nil {
+			byName[name] = &wire.Source{Name: name, Kind: "file"}
+		}
+		return byName[name]
+	}
+	for i := range s.globs {
+		if g := &s.globs[i]; g.source != "" {
+			get(g.source)
+		}
+	}
+	for name, problem := range s.problems {
+		get(name).Problem = problem
+	}
+	paths := make([]string, 0, len(s.tracks))
+	for path := range s.tracks {
+		paths = append(paths, path)
+	}
+	sort.Strings(paths)
+	for _, path := range paths {
+		t := s.tracks[path]
+		src := get(t.source)
+		if t.gen != nil {
+			src.Files++
+		}
+		if t.problem != "" && src.Problem == "" {
+			src.Problem = t.problem
+		}
+	}
+	out := make([]wire.Source, 0, len(byName))
+	for _, src := range byName {
+		out = append(out, *src)
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i].Name < out[j].Name })
+	return out
+}
+
+// tellChangesLocked signals Changed when Sources would tell something new.
+func (s *Set) tellChangesLocked() {
+	now := s.sourcesLocked()
+	same := len(now) == len(s.told)
+	for i := 0; same && i < len(now); i++ {
+		same = now[i] == s.told[i]
+	}
+	if same {
+		return
+	}
+	s.told = now
+	select {
+	case s.changed <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,116 @@
+package file
+
+import (
+	"bytes"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/spilelog/spile/agent/source"
+)
+
+// window is how many bytes before an offset are compared before data at the offset is believed.
+const window = 64
+
+// handle is an open file that several generations may share: a truncated file goes on under the same descriptor.
+type handle struct {
+	f    *os.File
+	refs atomic.Int32
+}
+
+func newHandle(f *os.File) *handle {
+	h := &handle{f: f}
+	h.refs.Store(1)
+	return h
+}
+
+func (h *handle) retain() *handle {
+	h.refs.Add(1)
+	return h
+}
+
+func (h *handle) release() {
+	if h != nil && h.refs.Add(-1) == 0 {
+		_ = h.f.Close() // opened for reading only: nothing can be lost by a failing close
+	}
+}
+
+// generation is one life of one file. The tracker publishes through the atomics, readers only load them.
+type generation struct {
+	place    uint64
+	source   string
+	path     string
+	dev, ino uint64
+	// hollow says that the generation began with a truncation, so that a stale writer may leave a hole before its
+	// first byte.
+	hollow bool
+
+	// handle is nil where the bytes exist no more.
+	handle atomic.Pointer[handle]
+	head   atomic.Pointer[head]
+	// size is the end of what can be read. It is stored before sealed, and loaded after it.
+	size atomic.Int64
+	// lost is the end of what was once seen; beyond size it can be read no more. torn says that more may have been
+	// written unseen.
+	lost atomic.Int64
+	torn atomic.Bool
+	// sealed says that size never grows again.
+	sealed atomic.Bool
+	refs   atomic.Int32
+
+	// The rest belongs to the tracker, under Set.mu.
+	mark  []byte    // the last bytes before markAt
+	mtime time.Time // of the file at the last look
+	grown time.Time // when the tracker last saw it grow
+}
+
+func (g *generation) retain() *generation {
+	g.refs.Add(1)
+	return g
+}
+
+func (g *generation) release() {
+	if g.refs.Add(-1) == 0 {
+		g.handle.Swap(nil).release()
+	}
+}
+
+func (g *generation) position(offset int64) source.Position {
+	h := g.head.Load()
+	return source.Position{
+		Source: g.source, Path: g.path, Device: g.dev, Inode: g.ino,
+		Print: h.crc, PrintLen: len(h.bytes), Offset: offset,
+	}
+}
+
+// same says whether the bytes that the tracker last saw are still there.
+func (g *generation) same(f *os.File) bool {
+	size := g.size.Load()
+	if h := g.head.Load(); len(h.bytes) > 0 && !h.begins(f) {
+		return false
+	}
+	if len(g.mark) == 0 {
+		return true
+	}
+	b := make([]byte, len(g.mark))
+	n, _ := f.ReadAt(b, size-int64(len(b)))
+	return n == len(b) && bytes.Equal(b, g.mark)
+}
+
+// grow publishes size after it has read what later looks compare.
+func (g *generation) grow(f *os.File, size int64) bool {
+	if h := g.head.Load(); len(h.bytes) < headSize && int64(len(h.bytes)) < size {
+		b, err := readHead(f, int(min(size, headSize)))
+		if err != nil || !bytes.HasPrefix(b, h.bytes) {
+			return false
+		}
+		g.head.Store(newHead(b))
+	}
+	mark := make([]byte, min(size, window))
+	if n, _ := f.ReadAt(mark, size-int64(len(mark))); n < len(mark) {
+		return false
+	}
+	g.mark = mark
+	g.size.Store(size)
+	return true
+}

@@ -1,0 +1,89 @@
+package file
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// identity is a file's device and inode.
+func identity(info fs.FileInfo) (dev, ino uint64) {
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		return uint64(st.Dev), st.Ino
+	}
+	return 0, 0
+}
+
+// resolve says which file a path names. Only a last link is followed, and only within its folder or to a file that a
+// glob allows.
+func (s *Set) resolve(path string) (string, fs.FileInfo, error) {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return "", nil, problem("look at", path, err)
+	}
+	real := path
+	if info.Mode()&fs.ModeSymlink != 0 {
+		if real, err = filepath.EvalSymlinks(path); err != nil {
+			return "", nil, problem("follow", path, err)
+		}
+		folder, err := filepath.EvalSymlinks(filepath.Dir(path))
+		if err != nil {
+			return "", nil, problem("follow", path, err)
+		}
+		if filepath.Dir(real) != folder && s.globFor(real) == nil {
+			return "", nil, fmt.Errorf("refuse %s: it links to %s, out of its folder", path, real)
+		}
+		if info, err = os.Lstat(real); err != nil {
+			return "", nil, problem("look at", real, err)
+		}
+	}
+	if !info.Mode().IsRegular() {
+		return "", nil, fmt.Errorf("skip %s: %s is not a regular file", path, kind(info.Mode()))
+	}
+	return real, info, nil
+}
+
+// openFile opens a resolved path without following a link at its end and without waiting for anybody.
+func (s *Set) openFile(path string) (*os.File, fs.FileInfo, error) {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC|unix.O_NOCTTY, 0)
+	if err != nil {
+		return nil, nil, problem("open", path, err)
+	}
+	f := os.NewFile(uintptr(fd), path)
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s is not a regular file", kind(info.Mode()))
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, nil, problem("open", path, err)
+	}
+	return f, info, nil
+}
+
+// problem words an error of the file system once, without the operation that the standard library repeats.
+func problem(verb, path string, err error) error {
+	if pe, ok := err.(*fs.PathError); ok {
+		err = pe.Err
+	}
+	return fmt.Errorf("%s %s: %w", verb, path, err)
+}
+
+func kind(m fs.FileMode) string {
+	switch {
+	case m.IsDir():
+		return "a directory"
+	case m&fs.ModeNamedPipe != 0:
+		return "a named pipe"
+	case m&fs.ModeSocket != 0:
+		return "a socket"
+	case m&fs.ModeDevice != 0:
+		return "a device"
+	}
+	return "a " + strings.TrimSpace(m.Type().String())
+}

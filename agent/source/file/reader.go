@@ -1,0 +1,225 @@
+package file
+
+import (
+	"errors"
+	"sync"
+
+	"github.com/spilelog/spile/agent/source"
+	"github.com/spilelog/spile/wire"
+)
+
+// errClosed is what Next returns after Close.
+var errClosed = errors.New("reader is closed")
+
+// reader implements [source.Reader]. All but mu and what it guards belongs to the one goroutine that calls Next.
+type reader struct {
+	set    *Set
+	accept func(string) bool
+	ready  chan struct{} // capacity one, never closed
+
+	// mu guards what the tracker tells: generations to look at, true for those that are new.
+	mu     sync.Mutex
+	inbox  []notice
+	inSet  map[*generation]struct{}
+	closed bool
+
+	lanes   map[string]*lane
+	active  []*lane // those that may have something, in turn
+	history int     // cursors that have not yet returned what existed at the beginning
+	buf     *[]byte
+	small   [window]byte
+	block   source.Block
+	gap     source.Gap
+}
+
+// notice is the tracker's word on one generation.
+type notice struct {
+	gen   *generation
+	fresh bool
+}
+
+// lane is what a reader has of one path: its generations in their order.
+type lane struct {
+	path    string
+	cursors []*cursor
+	active  bool
+}
+
+func (s *Set) newReader(accept func(string) bool) *reader {
+	return &reader{
+		set: s, accept: accept, ready: make(chan struct{}, 1),
+		inSet: map[*generation]struct{}{}, lanes: map[string]*lane{},
+	}
+}
+
+// notify is called by the tracker, and never waits. A fresh generation is retained until the reader takes it.
+func (r *reader) notify(g *generation, fresh bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, ok := r.inSet[g]; ok || r.closed || r.accept != nil && !r.accept(g.source) {
+		return
+	}
+	r.inSet[g] = struct{}{}
+	r.inbox = append(r.inbox, notice{gen: g.retain(), fresh: fresh})
+	select {
+	case r.ready <- struct{}{}:
+	default:
+	}
+}
+
+// take moves what the tracker told to the active lanes and says whether there was anything.
+func (r *reader) take() bool {
+	r.mu.Lock()
+	inbox := r.inbox
+	r.inbox = nil
+	clear(r.inSet)
+	r.mu.Unlock()
+	for _, n := range inbox {
+		l := r.lanes[n.gen.path]
+		if n.fresh {
+			l = r.add(&cursor{gen: n.gen.retain()})
+		}
+		if l != nil && !l.active {
+			l.active = true
+			r.active = append(r.active, l)
+		}
+		n.gen.release()
+	}
+	return len(inbox) > 0
+}
+
+// add appends a cursor, whose generation is retained already, to its lane.
+func (r *reader) add(c *cursor) *lane {
+	l := r.lanes[c.gen.path]
+	if l == nil {
+		l = &lane{path: c.gen.path}
+		r.lanes[l.path] = l
+	}
+	l.cursors = append(l.cursors, c)
+	return l
+}
+
+// Next implements [source.Reader].
+func (r *reader) Next() (*source.Block, error) {
+	if r.set == nil {
+		return nil, errClosed
+	}
+	for {
+		if len(r.active) == 0 && !r.take() {
+			r.dropBuffer()
+			return nil, source.ErrDry
+		}
+		if len(r.active) == 0 {
+			continue
+		}
+		l := r.active[0]
+		r.active = append(r.active[:0], r.active[1:]...)
+		b := r.step(l)
+		if b == nil {
+			l.active = false
+			continue
+		}
+		r.active = append(r.active, l)
+		return b, nil
+	}
+}
+
+// step reads the next block of a lane: of its oldest generation that has one.
+func (r *reader) step(l *lane) *source.Block {
+	for i := 0; i < len(l.cursors); {
+		c := l.cursors[i]
+		b, finished := r.read(c)
+		if finished {
+			r.passed(c)
+			c.gen.release()
+			l.cursors = append(l.cursors[:i], l.cursors[i+1:]...)
+		} else {
+			i++
+		}
+		if b != nil {
+			return b
+		}
+	}
+	if len(l.cursors) == 0 {
+		delete(r.lanes, l.path)
+	}
+	return nil
+}
+
+// Ready implements [source.Reader].
+func (r *reader) Ready() <-chan struct{} { return r.ready }
+
+// Positions implements [source.Reader].
+func (r *reader) Positions() []source.Position {
+	var out []source.Position
+	for _, l := range r.lanes {
+		for _, c := range l.cursors {
+			out = append(out, c.gen.position(c.off))
+		}
+	}
+	return out
+}
+
+// Backlog implements [source.Reader].
+func (r *reader) Backlog() int64 {
+	var sum int64
+	for _, l := range r.lanes {
+		for _, c := range l.cursors {
+			sum += max(0, c.gen.size.Load()-c.off)
+		}
+	}
+	return sum
+}
+
+// HistoryDone implements [source.Reader].
+func (r *reader) HistoryDone() bool { return r.history == 0 }
+
+// passed notes that a cursor has returned what existed at the beginning.
+func (r *reader) passed(c *cursor) {
+	if c.history {
+		c.history = false
+		r.history--
+	}
+}
+
+// SkipToEnd implements [source.Reader].
+func (r *reader) SkipToEnd() []source.Gap {
+	r.take()
+	var gaps []source.Gap
+	for _, l := range r.lanes {
+		for _, c := range l.cursors {
+			from := c.off
+			if r.seekEnd(c) && c.off > from {
+				gaps = append(gaps, source.Gap{
+					Source: c.gen.source, Path: c.gen.path, Bytes: c.off - from, Reason: wire.ReasonLagging,
+				})
+			}
+		}
+	}
+	return gaps
+}
+
+// Close implements [source.Reader].
+func (r *reader) Close() error {
+	if r.set == nil {
+		return nil
+	}
+	r.set.mu.Lock()
+	delete(r.set.readers, r)
+	r.set.mu.Unlock()
+	r.mu.Lock()
+	r.closed = true
+	for _, n := range r.inbox {
+		n.gen.release()
+	}
+	r.inbox = nil
+	r.mu.Unlock()
+	for _, l := range r.lanes {
+		for _, c := range l.cursors {
+			c.gen.release()
+		}
+	}
+	r.dropBuffer()
+	r.lanes, r.active, r.history, r.set = nil, nil, 0, nil
+	return nil
+}
