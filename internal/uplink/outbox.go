@@ -263,17 +263,19 @@ func (o *Outbox) encode(it *Item, frames []byte) []byte {
 	})
 }
 
-// Checkpoint records the state if it changed since the last record.
+// Checkpoint records the state if it changed since the last record. While events wait in the batch in the making the
+// state is ahead of what any item stands for, and is left to the record of that batch.
 func (o *Outbox) Checkpoint() {
-	if o.touched {
+	if o.touched && o.Empty() {
 		o.record(nil)
 	}
 }
 
 // Due says whether the journal should be rewritten at the next moment at which all marks are known.
-func (o *Outbox) Due() bool { return o.opts.Journal.Full() }
+func (o *Outbox) Due() bool { return o.opts.Journal.Full() && o.Empty() }
 
-// Rewrite replaces the journal by the present state with the given marks, which are all there are.
+// Rewrite replaces the journal by the present state with the given marks, which are all there are. It may be called
+// only while no event waits in the batch in the making.
 func (o *Outbox) Rewrite(marks []Mark) {
 	if err := o.rewrite(marks); err != nil {
 		o.journalFailed(err)
