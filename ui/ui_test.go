@@ -42,8 +42,11 @@ func TestPageStandsAStrictPolicy(t *testing.T) {
 		{"inline-script", "index.html", `<script>|\son[a-z]+=|javascript:`, "script-src 'self'"},
 		{"foreign-address", "index.html", `https?://|src="//`, "default-src 'none'"},
 		{"style-import", "app.css", `@import|url\(`, "default-src 'none'"},
-		{"markup-from-text", "app.js", `innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function`,
-			"text of agents is never markup"},
+		{
+			"markup-from-text", "app.js",
+			`innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function`,
+			"text of agents is never markup",
+		},
 		{"style-from-script", "app.js", `\.style\b|cssText`, "style-src 'self'"},
 		{"foreign-call", "app.js", `https?://`, "connect-src 'self'"},
 	} {

@@ -121,7 +121,7 @@ func upward(s *source, from string) []string {
 		case !known:
 			out = append(out, fmt.Sprintf("%s imports %s, which has no layer", s.path, dir))
 		case to != from && layers[to] >= layers[from]:
-			out = append(out, fmt.Sprintf("%s imports %s: %s is in layer %d, %s in layer %d, imports point downward only",
+			out = append(out, fmt.Sprintf("%s imports %s: %s is in layer %d, %s in layer %d",
 				s.path, dir, from, layers[from], to, layers[to]))
 		}
 	}

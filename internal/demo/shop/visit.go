@@ -37,7 +37,7 @@ var pages = []page{
 // agents are the browsers of the visitors.
 var agents = []string{
 	"Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
-	"Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 Version/18.5 Mobile/15E148 Safari/604.1",
+	"Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 Version/18.5 Safari/604.1",
 	"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/138.0.0.0 Safari/537.36",
 	"kube-probe/1.33",
 }
@@ -134,27 +134,22 @@ func (v *visit) errorLine() []byte {
 
 // logOrder writes what the application has to say about the visit, in JSON.
 func (s *Shop) logOrder(ctx context.Context, v *visit) {
-	order := fmt.Sprintf("A-%05d", 20_000+v.number)
-	attrs := []slog.Attr{
-		slog.Int("user_id", v.user), slog.String("request_id", fmt.Sprintf("%08x", v.rng.Uint32())),
-		slog.String("path", v.path),
-	}
-	log := func(level slog.Level, msg string, more ...slog.Attr) {
-		s.orders.LogAttrs(ctx, level, msg, append(attrs, more...)...)
-	}
+	order := slog.String("order", fmt.Sprintf("A-%05d", 20_000+v.number))
+	log := s.orders.With(slog.Int("user_id", v.user), slog.String("path", v.path),
+		slog.String("request_id", fmt.Sprintf("%08x", v.rng.Uint32())))
 	switch {
 	case v.status == 500:
-		log(slog.LevelError, "query failed: deadlock detected", slog.String("db", "orders"), slog.Int("attempt", 3),
+		log.LogAttrs(ctx, slog.LevelError, "query failed: deadlock detected", slog.String("db", "orders"),
 			slog.String("stacktrace", "orders.(*Store).Save\n\tstore.go:118\norders.(*API).Checkout\n\tapi.go:61"))
 	case v.status == 504:
-		log(slog.LevelError, "payment provider timed out", slog.String("order", order), slog.Duration("after", v.took))
+		log.LogAttrs(ctx, slog.LevelError, "payment provider timed out", order, slog.Duration("after", v.took))
 	case v.status == 402:
-		log(slog.LevelWarn, "payment declined", slog.String("order", order), slog.String("code", "insufficient_funds"))
+		log.LogAttrs(ctx, slog.LevelWarn, "payment declined", order, slog.String("code", "insufficient_funds"))
 	case v.path == "/api/checkout":
-		log(slog.LevelInfo, "order placed", slog.String("order", order),
+		log.LogAttrs(ctx, slog.LevelInfo, "order placed", order,
 			slog.Group("total", slog.Int("cents", 990+v.rng.IntN(20_000)), slog.String("currency", "EUR")))
 	case v.path == "/api/cart":
-		log(slog.LevelDebug, "cart updated", slog.Int("items", 1+v.rng.IntN(6)))
+		log.LogAttrs(ctx, slog.LevelDebug, "cart updated", slog.Int("items", 1+v.rng.IntN(6)))
 	}
 }
 

@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Checks format, go vet and the linters in every module.
+set -euo pipefail
+. "$(dirname "$0")/tools.sh"
+cd "$root"
+
+unformatted=$(git ls-files --cached --others --exclude-standard -- '*.go' ':!:*/testdata/*' | xargs -r gofmt -l)
+if [ -n "$unformatted" ]; then
+	printf 'not formatted (run make fmt):\n%s\n' "$unformatted" >&2
+	exit 1
+fi
+linter=$(golangci)
+for dir in $(modules); do
+	echo "== $dir: vet and lint"
+	(cd "$dir" && go vet ./... && "$linter" run --config "$root/.golangci.yml" ./...)
+done

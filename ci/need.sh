@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Says which programs the checks need and this machine lacks, installs them as root or with SPILE_INSTALL=1, or else
+# prints the line to paste and ends with 2.
+set -euo pipefail
+
+# Program and Debian package of each need beyond Go, git and make. The race detector needs a C compiler.
+needs='curl:curl gcc:gcc jq:jq logrotate:logrotate'
+
+missing=()
+for need in $needs; do
+	PATH="$PATH:/usr/sbin:/sbin" command -v "${need%%:*}" >/dev/null || missing+=("${need##*:}")
+done
+if [ "$(printf '#include <stdlib.h>\nint main(void){return 0;}\n' | gcc -x c -o /dev/null - 2>&1)" ]; then
+	missing+=(libc6-dev)
+fi
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+echo "missing: ${missing[*]}" >&2
+line="apt-get update && apt-get install -y --no-install-recommends ${missing[*]}"
+as=''
+[ "$(id -u)" -eq 0 ] || as='sudo '
+if [ "$(id -u)" -ne 0 ] && [ "${SPILE_INSTALL:-}" != 1 ]; then
+	printf 'install them and run make check again:\n  sudo sh -c "%s"\n' "$line" >&2
+	exit 2
+fi
+echo "installing: ${missing[*]}" >&2
+${as}sh -c "DEBIAN_FRONTEND=noninteractive; export DEBIAN_FRONTEND; $line" >&2
