@@ -1,0 +1,262 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/spilelog/spile/client"
+	"github.com/spilelog/spile/wire"
+)
+
+// outputBuffer is how many bytes of output are gathered while the stream does not run dry.
+const outputBuffer = 64 << 10
+
+// tailCommand is spile tail.
+func (a *app) tailCommand() *cobra.Command {
+	flags := &tailFlags{}
+	cmd := &cobra.Command{
+		Use:   "tail [AGENT...]",
+		Short: "Watch logs while they are written",
+		Long:  tailLong,
+		Example: "  spile tail web-1 --min-level warning\n" +
+			"  spile tail web-1 --source 'nginx*' --pattern 'status=5..' -n 20\n" +
+			"  spile tail web-1 -o '$time [$level] $message' --for 30s",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := a.client(cmd, &flags.connection)
+			if err != nil {
+				return err
+			}
+			return a.tail(cmd.Context(), c, flags, args)
+		},
+	}
+	flags.add(cmd)
+	return cmd
+}
+
+// tailing is one run of spile tail.
+type tailing struct {
+	app     *app
+	client  *client.Client
+	flags   *tailFlags
+	output  *output
+	notices *notices
+	session *wire.Session
+	// own says that this run opened the session and has to stop it.
+	own    bool
+	out    *bufio.Writer
+	line   []byte
+	stream *client.Stream
+}
+
+// tail opens or joins a session and prints it.
+func (a *app) tail(ctx context.Context, c *client.Client, flags *tailFlags, agents []string) error {
+	req, err := flags.request()
+	if err != nil {
+		return err
+	}
+	out, err := parseOutput(flags.output)
+	if err != nil {
+		return usageError("", "-o: %w", err)
+	}
+	out.colour = flags.output == outputPretty && a.colours(a.Stdout)
+	t := &tailing{
+		app: a, client: c, flags: flags, output: out, out: bufio.NewWriterSize(a.Stdout, outputBuffer),
+		notices: &notices{out: a.Stderr, colour: a.colours(a.Stderr), quiet: flags.quiet, zone: out.zone},
+	}
+	if flags.session != "" {
+		if len(agents) > 0 {
+			return usageError("", "--session and AGENT exclude each other")
+		}
+		err = t.join(ctx)
+	} else {
+		if len(flags.levels) == 1 && !strings.EqualFold(flags.levels[0], "fatal") {
+			t.notices.say("--level %[1]s shows %[1]s only; --min-level %[1]s shows it and everything more severe",
+				flags.levels[0])
+		}
+		err = t.open(ctx, req, agents)
+	}
+	if err != nil {
+		return err
+	}
+	return t.run(ctx)
+}
+
+// join finds the session of --session.
+func (t *tailing) join(ctx context.Context) error {
+	session, err := t.client.Session(ctx, t.flags.session)
+	if err != nil {
+		return err
+	}
+	if t.output.kind == outputRaw && !session.Raw {
+		return usageError("join with another -o, or open a session of your own",
+			"-o raw: session %s was not opened with raw lines", session.ID)
+	}
+	t.session = session
+	return nil
+}
+
+// open starts a session. A signal while it starts does not abandon it: it is started, known, and stopped.
+func (t *tailing) open(ctx context.Context, req wire.StartRequest, agents []string) error {
+	switch len(agents) {
+	case 0:
+		only, err := onlyOnline(ctx, t.client)
+		if err != nil {
+			return err
+		}
+		req.AgentID = only.ID
+	case 1:
+		req.AgentID = agents[0]
+	default:
+		req.Agents = agents
+	}
+	startCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), startLimit)
+	defer cancel()
+	resp, err := t.client.Start(startCtx, req)
+	if err != nil {
+		return err
+	}
+	t.session, t.own = &resp.Session, true
+	for _, warning := range resp.Warnings {
+		t.notices.say("warning: %s", warning)
+	}
+	return nil
+}
+
+// startLimit is how long a server may take to start a session.
+const startLimit = 15 * time.Second
+
+// run prints the session until it ends, ctx ends, --for is over or nobody reads the output any more.
+func (t *tailing) run(ctx context.Context) error {
+	t.output.names = map[string]string{}
+	for _, agent := range t.session.Agents {
+		t.output.names[agent.ID] = agent.Name
+	}
+	t.notices.names = t.output.names
+	t.notices.opened(t.session, t.own)
+	// Reading outlives ctx, so that the end of a stopped session, with its accounts, is still read.
+	reading, stopReading := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopReading()
+	stream, err := t.client.Stream(reading, t.session.ID, client.StreamOptions{
+		AllEvents: true, OnStatus: t.notices.connection,
+	})
+	if err != nil {
+		t.stop(ctx)
+		return err
+	}
+	defer stream.Close()
+	t.stream = stream
+	done := make(chan struct{})
+	var watcher sync.WaitGroup
+	watcher.Go(func() { t.watch(ctx, done, stopReading) })
+	err = t.follow(reading)
+	stopped := reading.Err() != nil
+	close(done)
+	watcher.Wait()
+	switch {
+	case err == nil:
+		return nil
+	case stopped && errors.Is(err, context.Canceled):
+		t.notices.left()
+		return nil
+	case errors.Is(err, syscall.EPIPE):
+		t.stop(ctx)
+		return nil
+	}
+	t.stop(ctx)
+	return lost(err)
+}
+
+// watch waits for a reason to end, stops the session if it is ours, and lets its end be read for a moment.
+func (t *tailing) watch(ctx context.Context, done <-chan struct{}, stopReading context.CancelFunc) {
+	var over <-chan time.Time
+	if t.flags.duration > 0 {
+		timer := time.NewTimer(time.Duration(t.flags.duration))
+		defer timer.Stop()
+		over = timer.C
+	}
+	select {
+	case <-done:
+		return
+	case <-ctx.Done():
+	case <-over:
+	}
+	defer stopReading()
+	if !t.own {
+		return
+	}
+	t.stop(ctx)
+	timer := time.NewTimer(afterStop)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C:
+	}
+}
+
+// stop ends our session at the server, also after ctx has ended.
+func (t *tailing) stop(ctx context.Context) {
+	if !t.own {
+		return
+	}
+	ctx, cancel := lasting(ctx)
+	defer cancel()
+	if _, err := t.client.Stop(ctx, t.session.ID); err != nil {
+		t.notices.urgent("session %s could not be stopped and ends by itself at %s: %v", t.session.ID,
+			t.session.ExpiresAt.In(t.output.zone).Format(time.TimeOnly), err)
+	}
+}
+
+// follow prints frames until the session ends (nil), ctx ends, or reading or writing fails.
+func (t *tailing) follow(ctx context.Context) error {
+	for {
+		if t.stream.Dry() {
+			if err := t.out.Flush(); err != nil {
+				return err
+			}
+		}
+		frame, err := t.stream.Next(ctx)
+		if errors.Is(err, io.EOF) {
+			return t.out.Flush()
+		}
+		if err != nil {
+			return errors.Join(err, t.out.Flush())
+		}
+		t.line = t.output.append(t.line[:0], frame)
+		if _, err := t.out.Write(t.line); err != nil {
+			return err
+		}
+		if frame.Log != nil {
+			t.notices.lines++
+			continue
+		}
+		// A notice about a place in the log stands at that place where both go to one terminal.
+		if t.notices.wants(frame.Control) {
+			if err := t.out.Flush(); err != nil {
+				return err
+			}
+			t.notices.control(frame.Control)
+		}
+	}
+}
+
+// lost is the error of a stream that ended otherwise than by session_ended.
+func lost(err error) error {
+	refused := (*wire.Error)(nil)
+	if !errors.As(err, &refused) {
+		return err
+	}
+	switch refused.Code {
+	case wire.CodeSessionEnded, wire.CodeNotFound:
+		return &failure{exit: wire.ExitLost, err: errors.New(
+			"the session ended while the connection was lost; the last lines may be missing")}
+	}
+	return err
+}

@@ -1,0 +1,150 @@
+package cli
+
+import (
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/spilelog/spile/event"
+	"github.com/spilelog/spile/wire"
+)
+
+// tailFlags are the flags of spile tail.
+type tailFlags struct {
+	connection
+	filters  wire.Filters
+	levels   []string
+	sources  []string
+	scopes   []string
+	mode     string
+	timeout  seconds
+	duration seconds
+	tail     int
+	since    string
+	output   string
+	session  string
+	reason   string
+	quiet    bool
+}
+
+// forMargin is by how much a session outlives --for, so that it is stopped and does not time out.
+const forMargin = 10 * time.Second
+
+// tailLong is the help of spile tail.
+const tailLong = `Open a session on one or more agents and print what passes its filter until it ends.
+
+Without AGENT the only agent that is online is taken. The session ends by itself after --timeout;
+Ctrl-C ends it at once. Lines go to standard output, everything else to standard error.
+
+Outputs:
+  pretty   time, level, source, message, metadata without host, file, line and offset; colours on a terminal
+  text     the same with full times and all metadata, without colours
+  json     the frames of the stream, one a line
+  raw      each line's own bytes and nothing else, unsafe to look at on a terminal
+  PATTERN  any text with $time $date $level $message $metadata $source $agent $node
+
+Lengths of time are written 90s, 10m, 1h30m or as a number of seconds.`
+
+// add adds the flags to cmd.
+func (t *tailFlags) add(cmd *cobra.Command) {
+	t.connection.add(cmd)
+	f := cmd.Flags()
+	f.StringSliceVar(&t.levels, "level", nil, "exact set of levels, such as error,critical")
+	f.StringVar(&t.filters.MinLevel, "min-level", "", "this level and everything more severe")
+	f.StringArrayVar(&t.sources, "source", nil, "glob that a source's name must match (repeat for more)")
+	f.StringVar(&t.filters.Pattern, "pattern", "", "regular expression (RE2) that a line must hold")
+	f.StringArrayVar(&t.scopes, "scope", nil, "key:value that the metadata must hold (repeat: all of them)")
+	f.StringVar(&t.mode, "mode", "", "live keeps up with now, complete loses nothing (default live)")
+	f.Var(&t.timeout, "timeout", "length of the session, at most 1h (default 5m)")
+	f.Var(&t.duration, "for", "stop after this long")
+	f.IntVarP(&t.tail, "lines", "n", 0, "begin with the last so many matching lines")
+	f.StringVar(&t.since, "since", "", "begin this long ago, or at a time such as 2024-01-15T10:00:00Z")
+	f.StringVarP(&t.output, "output", "o", outputPretty, "pretty, json, text, raw or a pattern")
+	f.StringVar(&t.session, "session", "", "join this session and leave it open")
+	f.StringVar(&t.reason, "reason", "", "why, for the record")
+	f.BoolVarP(&t.quiet, "quiet", "q", false, "no notices but gaps and errors")
+	fromEnv(f, "output", "SPILE_OUTPUT")
+	for _, name := range []string{"level", "min-level"} {
+		// The only error is that of a flag that does not exist.
+		_ = cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(levelWords(), cobra.ShellCompDirectiveNoFileComp))
+	}
+	cmd.MarkFlagsMutuallyExclusive("level", "min-level")
+	for _, name := range []string{"level", "min-level", "source", "pattern", "scope", "mode", "timeout", "lines",
+		"since", "reason"} {
+		cmd.MarkFlagsMutuallyExclusive("session", name)
+	}
+}
+
+// levelWords are the nine words.
+func levelWords() []string {
+	words := make([]string, event.NumLevels)
+	for i := range words {
+		words[i] = event.LevelAt(i).String()
+	}
+	return words
+}
+
+// request is the session that the flags ask for, without its agents. What only a server can judge is left to it.
+func (t *tailFlags) request() (wire.StartRequest, error) {
+	req := wire.StartRequest{Filters: t.filters, Mode: wire.Mode(t.mode), Tail: t.tail, Reason: t.reason}
+	if _, err := event.ParseSet(t.levels); err != nil {
+		return req, usageError("", "--level: %w", err)
+	}
+	if word := t.filters.MinLevel; word != "" {
+		if _, err := event.ParseLevel(word); err != nil {
+			return req, usageError("", "--min-level: %w", err)
+		}
+	}
+	req.Filters.Level, req.Filters.Source, req.Filters.Scope = t.levels, t.sources, t.scopes
+	switch req.Mode {
+	case "", wire.ModeLive, wire.ModeComplete:
+	default:
+		return req, usageError("", "--mode: %q must be live or complete", t.mode)
+	}
+	if t.tail < 0 || t.tail > wire.MaxHistory {
+		return req, usageError("", "-n: %d must be between 0 and %d", t.tail, wire.MaxHistory)
+	}
+	for _, scope := range t.scopes {
+		if key, _, ok := strings.Cut(scope, ":"); !ok || key == "" {
+			return req, usageError("", "--scope: %q must be key:value", scope)
+		}
+	}
+	req.Raw = t.output == outputRaw
+	if err := t.lengths(&req); err != nil {
+		return req, err
+	}
+	return req, nil
+}
+
+// lengths fills in the request's lengths of time.
+func (t *tailFlags) lengths(req *wire.StartRequest) error {
+	timeout := time.Duration(t.timeout)
+	if timeout == 0 && t.duration > 0 {
+		timeout = min(time.Duration(t.duration)+forMargin, wire.MaxTimeout)
+	}
+	if timeout > wire.MaxTimeout {
+		return usageError("extend a session with spile sessions extend", "--timeout: %v must be at most %v", timeout,
+			wire.MaxTimeout)
+	}
+	if time.Duration(t.duration) > wire.MaxTimeout {
+		return usageError("", "--for: %v must be at most %v", t.duration.String(), wire.MaxTimeout)
+	}
+	if timeout > 0 {
+		whole := int((timeout + time.Second - 1) / time.Second)
+		req.TimeoutSeconds = &whole
+	}
+	if t.since == "" {
+		return nil
+	}
+	if _, err := time.Parse(time.RFC3339, t.since); err == nil {
+		req.Since = t.since
+		return nil
+	}
+	back, err := parseSeconds(t.since)
+	if err != nil {
+		return usageError("or a time such as 2024-01-15T10:00:00Z", "--since: %w", err)
+	}
+	req.Since = back.String()
+	return nil
+}
