@@ -18,7 +18,7 @@ import (
 var (
 	accessRE = regexp.MustCompile(
 		`^203\.0\.113\.\d+ - - \[[^\]]+\] "(GET|POST) /\S* HTTP/1\.1" \d{3} \d+ "[^"]*" "[^"]*"$`)
-	errorRE = regexp.MustCompile(`^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d \[(error|warn)\] \d+#\d+: \*\d+ .* host: "shop.example"$`)
+	errorRE = regexp.MustCompile(`^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d \[(error|warn)\] \d+#\d+: \*\d+ .*host: "shop.example"$`)
 )
 
 // readLines is the lines of the file and its rotated sibling.
