@@ -1,0 +1,234 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/spilelog/spile/client"
+	"github.com/spilelog/spile/wire"
+)
+
+// patience is how long a test waits for what must come; it bounds a hang and measures nothing.
+const patience = 60 * time.Second
+
+// binary is the program under test, built once by TestMain.
+var binary string
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+// run builds the program and runs the tests.
+func run(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "spile-e2e-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	binary = filepath.Join(dir, "spile")
+	build := exec.Command("go", "build", "-o", binary, "./cmd/spile")
+	build.Dir = ".."
+	if out, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "build: %v\n%s", err, out)
+		return 1
+	}
+	return m.Run()
+}
+
+// process is one running program.
+type process struct {
+	t    *testing.T
+	name string
+	cmd  *exec.Cmd
+	out  *output
+	done chan struct{} // closed by the waiter when the process has ended
+}
+
+// output keeps what a process printed.
+type output struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+// Write adds to the output.
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.Write(p)
+}
+
+// String is everything printed so far.
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.String()
+}
+
+// start runs the program with arguments; it is killed when the test ends.
+func start(t *testing.T, args ...string) *process {
+	t.Helper()
+	p := &process{t: t, name: args[0], cmd: exec.Command(binary, args...), out: &output{}, done: make(chan struct{})}
+	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		_ = p.cmd.Wait()
+		close(p.done)
+	}()
+	t.Cleanup(func() {
+		p.kill()
+		if t.Failed() {
+			t.Logf("%s printed:\n%s", p.name, tail(p.out.String(), 4000))
+		}
+	})
+	return p
+}
+
+// tail is the end of s.
+func tail(s string, n int) string { return s[max(0, len(s)-n):] }
+
+// kill ends the process at once and waits for it.
+func (p *process) kill() {
+	_ = p.cmd.Process.Signal(syscall.SIGKILL)
+	<-p.done
+}
+
+// exit waits for the process to end by itself and returns its status.
+func (p *process) exit() int {
+	select {
+	case <-p.done:
+	case <-time.After(patience):
+		p.t.Fatalf("%s does not end; it printed:\n%s", p.name, p.out)
+	}
+	return p.cmd.ProcessState.ExitCode()
+}
+
+// fleet is a server, its agents' settings and a client.
+type fleet struct {
+	t      *testing.T
+	dir    string
+	port   int
+	server *process
+	client *client.Client
+}
+
+// newFleet starts a server on a free port.
+func newFleet(t *testing.T) *fleet {
+	t.Helper()
+	f := &fleet{t: t, dir: t.TempDir(), port: freePort(t)}
+	f.startServer()
+	token, err := os.ReadFile(filepath.Join(f.dir, "server", "admin.token"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.client, err = client.New(client.Options{BaseURL: f.url(), Token: strings.TrimSpace(string(token))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// url is the server's base URL.
+func (f *fleet) url() string { return fmt.Sprintf("http://127.0.0.1:%d", f.port) }
+
+// startServer starts the server and waits until it answers.
+func (f *fleet) startServer() {
+	f.t.Helper()
+	f.server = start(f.t, "serve", "--listen", fmt.Sprintf("127.0.0.1:%d", f.port), "--data", filepath.Join(f.dir, "server"))
+	f.until("the server answers", func() bool {
+		resp, err := http.Get(f.url() + "/readyz")
+		if err != nil {
+			return false
+		}
+		_ = resp.Body.Close()
+		return resp.StatusCode == http.StatusOK
+	})
+}
+
+// startAgent starts an agent that follows the globs.
+func (f *fleet) startAgent(name string, globs ...string) *process {
+	f.t.Helper()
+	return f.startAgentAt(f.url(), name, globs...)
+}
+
+// startAgentAt starts an agent that reaches the server at url, and waits until it is online.
+func (f *fleet) startAgentAt(url, name string, globs ...string) *process {
+	f.t.Helper()
+	args := []string{
+		"agent", "--server", url, "--name", name, "--data", filepath.Join(f.dir, name),
+		"--enrol-token-file", filepath.Join(f.dir, "server", "enrol.token"),
+	}
+	for _, g := range globs {
+		args = append(args, "--file", g)
+	}
+	p := start(f.t, args...)
+	f.online(name)
+	return p
+}
+
+// online waits until the server sees the agent.
+func (f *fleet) online(name string) {
+	f.t.Helper()
+	f.until(name+" is online", func() bool {
+		a, err := f.client.Agent(f.t.Context(), name)
+		return err == nil && a.Status == wire.AgentOnline
+	})
+}
+
+// until waits for a condition that another process brings about.
+func (f *fleet) until(what string, cond func() bool) {
+	f.t.Helper()
+	deadline := time.After(patience)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !cond() {
+		select {
+		case <-deadline:
+			f.t.Fatalf("gave up waiting until %s", what)
+		case <-tick.C:
+		}
+	}
+}
+
+// freePort is a port that nothing listens on.
+func freePort(t *testing.T) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// session starts a session.
+func (f *fleet) session(req wire.StartRequest) string {
+	f.t.Helper()
+	s, err := f.client.Start(f.t.Context(), req)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return s.SessionID
+}
+
+// watch connects a viewer.
+func (f *fleet) watch(ctx context.Context, id string) *client.Stream {
+	f.t.Helper()
+	s, err := f.client.Stream(ctx, id, client.StreamOptions{AllEvents: true, MaxOffline: patience})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.t.Cleanup(func() { _ = s.Close() })
+	return s
+}
