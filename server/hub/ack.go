@@ -1,0 +1,157 @@
+package hub
+
+import (
+	"context"
+	"time"
+
+	"github.com/spilelog/spile/wire"
+)
+
+const (
+	// ackDelay is how long an acknowledgement may wait for more to acknowledge.
+	ackDelay = 5 * time.Millisecond
+	// ackBytes is how much may be taken before an acknowledgement goes out at once.
+	ackBytes = 64 << 10
+	// ackRefresh is how often the state is told again, in case the fabric lost a message.
+	ackRefresh = wire.BusyPing
+	// lossCheck is how often the subscription is asked for dropped messages.
+	lossCheck = time.Second
+	// ringShare is the part of the ring, in quarters, that all agents together may have under way.
+	ringShare = 3
+)
+
+// credit is what each agent of the session may have under way. With many agents their windows share the ring, so
+// that the fastest viewer cannot fall out of it.
+func (s *session) credit() uint64 {
+	share := wire.RingBytes * ringShare / 4 / max(len(s.agents), 1)
+	return uint64(min(max(share, wire.BatchBytes), wire.WindowBytes))
+}
+
+// consumeLocked notes that everything before place was taken by some viewer.
+func (s *session) consumeLocked(place uint64) {
+	for ; s.consumed < place; s.consumed++ {
+		if s.consumed < s.ring.First() {
+			continue
+		}
+		s.takenLocked(s.ring.At(s.consumed))
+	}
+}
+
+// takenLocked advances the acknowledgement of an entry's agent.
+func (s *session) takenLocked(e *entry) {
+	a := s.agents[e.agent]
+	if e.item == 0 || e.epoch != a.epoch || e.item <= a.acked {
+		return
+	}
+	a.acked = e.item
+	a.ackDue = true
+	a.taken += len(e.data)
+	a.underway -= len(e.data)
+	if a.taken >= ackBytes || a.underway >= int(s.credit()/2) {
+		s.ackNow = true
+	}
+	s.kickAcks()
+}
+
+// ackLocked asks for an acknowledgement to a at once.
+func (s *session) ackLocked(a *agentState) {
+	a.ackDue = true
+	s.ackNow = true
+	s.kickAcks()
+}
+
+// kickAcks wakes the goroutine that publishes; one wake is enough for any number of reasons.
+func (s *session) kickAcks() {
+	select {
+	case s.kick <- struct{}{}:
+	default:
+	}
+}
+
+// publishAcks is the session's own goroutine.
+func (s *session) publishAcks(ctx context.Context) {
+	delay := time.NewTimer(time.Hour)
+	delay.Stop()
+	defer delay.Stop()
+	refresh, check := time.NewTicker(ackRefresh), time.NewTicker(lossCheck)
+	defer refresh.Stop()
+	defer check.Stop()
+	var dropped uint64
+	waiting := false
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.kick:
+			s.mu.Lock()
+			now := s.ackNow
+			s.mu.Unlock()
+			if !now {
+				if !waiting {
+					delay.Reset(ackDelay)
+					waiting = true
+				}
+				continue
+			}
+		case <-delay.C:
+		case <-refresh.C:
+			s.markAll(false)
+		case <-check.C:
+			count := s.sub.Dropped()
+			if count == dropped {
+				continue
+			}
+			dropped = count
+			s.markAll(true)
+		}
+		delay.Stop()
+		waiting = false
+		s.flushAcks()
+	}
+}
+
+// markAll makes an acknowledgement due to each agent that has spoken, with resend for everything not received.
+func (s *session) markAll(resend bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, a := range s.agents {
+		if a.epoch == 0 || !a.connected {
+			continue
+		}
+		a.ackDue = true
+		a.resend = a.resend || resend
+	}
+}
+
+// flushAcks publishes what is due.
+func (s *session) flushAcks() {
+	type due struct {
+		subject string
+		ack     wire.Ack
+	}
+	var list []due
+	s.mu.Lock()
+	s.ackNow = false
+	attached := len(s.viewers) > 0 && !s.ended
+	for _, a := range s.agents {
+		if !a.ackDue {
+			continue
+		}
+		a.ackDue, a.taken = false, 0
+		list = append(list, due{ackSubject(a.ref.ID), wire.Ack{
+			Session: s.config.ID, Epoch: a.epoch, Item: a.acked, Credit: s.credit(),
+			Attached: attached && !a.refused, Resend: a.resend,
+		}})
+		a.resend = false
+	}
+	s.mu.Unlock()
+	for _, d := range list {
+		data, err := wire.AppendLink(nil, wire.LinkAck, d.ack)
+		if err == nil {
+			err = s.hub.fabric.Publish(d.subject, data)
+		}
+		if err != nil {
+			s.hub.log.Warn("ack_failed", "session_id", s.config.ID, "subject", d.subject, "error", err)
+		}
+	}
+}

@@ -1,0 +1,165 @@
+package hub
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/spilelog/spile/wire"
+)
+
+// stepBytes is how much is written under one deadline to a viewer over plain HTTP.
+const stepBytes = 16 << 10
+
+// ServeSSE serves one viewer as server-sent events; the id of an event is the viewer's cursor.
+func (h *Hub) ServeSSE(w http.ResponseWriter, r *http.Request, id string, view View) {
+	h.serveHTTP(w, r, id, &plainOutput{view: view, sse: true})
+}
+
+// ServeNDJSON serves one viewer as newline-delimited JSON.
+func (h *Hub) ServeNDJSON(w http.ResponseWriter, r *http.Request, id string, view View) {
+	h.serveHTTP(w, r, id, &plainOutput{view: view})
+}
+
+// serveHTTP serves one viewer over plain HTTP and returns when it has gone.
+func (h *Hub) serveHTTP(w http.ResponseWriter, r *http.Request, id string, out *plainOutput) {
+	s := h.find(id)
+	if s == nil {
+		unknownSession(w, id)
+		return
+	}
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	out.w, out.rc, out.cancel = w, http.NewResponseController(w), cancel
+	v, refusal := s.attach(out.view, out)
+	if refusal != nil {
+		writeRefusal(w, refusal)
+		return
+	}
+	header := w.Header()
+	header.Set("Content-Type", "application/x-ndjson")
+	if out.sse {
+		header.Set("Content-Type", "text/event-stream")
+	}
+	header.Set("Cache-Control", "no-store")
+	// Proxies that gather answers would hold a live stream back.
+	header.Set("X-Accel-Buffering", "no")
+	w.WriteHeader(http.StatusOK)
+	out.dirty = true
+	v.run(ctx)
+}
+
+// plainOutput writes to a response body.
+type plainOutput struct {
+	view   View
+	sse    bool
+	w      http.ResponseWriter
+	rc     *http.ResponseController
+	cancel context.CancelFunc
+	dirty  bool
+	buf    []byte
+}
+
+// frames writes log frames.
+func (o *plainOutput) frames(v *viewer, p *piece) error {
+	if !o.sse {
+		v.wrote(p, p.to)
+		return o.write(p.data)
+	}
+	seq := p.from
+	for rest := p.data; len(rest) > 0; seq++ {
+		end := bytes.IndexByte(rest, '\n')
+		v.wrote(p, seq)
+		if err := o.event(rest[:end], v.cursor().String()); err != nil {
+			return err
+		}
+		rest = rest[end+1:]
+	}
+	return nil
+}
+
+// control writes one control frame; those that take numbers move the cursor.
+func (o *plainOutput) control(v *viewer, frame []byte, cursor bool) error {
+	if o.sse {
+		id := ""
+		if cursor {
+			id = v.cursor().String()
+		}
+		return o.event(frame, id)
+	}
+	return o.write(append(bytes.Clone(frame), '\n'))
+}
+
+// event gathers one server-sent event.
+func (o *plainOutput) event(frame []byte, id string) error {
+	if id != "" {
+		o.buf = append(append(append(o.buf, "id: "...), id...), '\n')
+	}
+	o.buf = append(append(append(o.buf, "data: "...), frame...), "\n\n"...)
+	if len(o.buf) < stepBytes {
+		return nil
+	}
+	return o.spill()
+}
+
+// spill writes what was gathered.
+func (o *plainOutput) spill() error {
+	err := o.write(o.buf)
+	o.buf = o.buf[:0]
+	return err
+}
+
+// write writes data in steps, each of which the viewer must take in time.
+func (o *plainOutput) write(data []byte) error {
+	o.dirty = o.dirty || len(data) > 0
+	for len(data) > 0 {
+		if err := o.deadline(); err != nil {
+			return err
+		}
+		step := data[:min(len(data), stepBytes)]
+		if _, err := o.w.Write(step); err != nil {
+			return err
+		}
+		data = data[len(step):]
+	}
+	return nil
+}
+
+// deadline sets until when the next step must be taken.
+func (o *plainOutput) deadline() error {
+	if err := o.rc.SetWriteDeadline(time.Now().Add(wire.SlowViewer)); err != nil {
+		return fmt.Errorf("set write deadline: %w", err)
+	}
+	return nil
+}
+
+// flush hands everything to the socket and frees the buffer.
+func (o *plainOutput) flush() error {
+	if err := o.spill(); err != nil {
+		return err
+	}
+	o.buf = nil
+	if !o.dirty {
+		return nil
+	}
+	o.dirty = false
+	if err := o.deadline(); err != nil {
+		return err
+	}
+	return o.rc.Flush()
+}
+
+// bye has nothing to say: the end of the body is the end.
+func (o *plainOutput) bye() {}
+
+// cut ends the response at once.
+func (o *plainOutput) cut() {
+	// An error means that the connection is gone, which is what is wanted.
+	_ = o.rc.SetWriteDeadline(time.Unix(1, 0))
+	o.cancel()
+}
+
+// slow is never so: a response that missed its deadline cannot be written to any more.
+func (o *plainOutput) slow() bool { return false }

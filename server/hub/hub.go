@@ -1,0 +1,175 @@
+// Package hub brings what agents send of a session to those who watch it: it takes items off the fabric, holds them
+// in one ring per session, tells the agents what was taken, and serves viewers over WebSocket, SSE and NDJSON.
+package hub
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/spilelog/spile/internal/fabric"
+	"github.com/spilelog/spile/wire"
+)
+
+// Options configure a hub.
+type Options struct {
+	// Fabric carries the items of the agents and the acknowledgements; required.
+	Fabric fabric.Fabric
+	// Log is for the hub's own events; nil discards them.
+	Log *slog.Logger
+}
+
+// Session is what the hub needs to know of a session.
+type Session struct {
+	ID        string
+	Agents    []wire.AgentRef
+	Mode      wire.Mode
+	StartedAt time.Time
+	ExpiresAt time.Time
+}
+
+// View says how a viewer wants to see a session.
+type View struct {
+	// After is the viewer's cursor when HasAfter is set.
+	After    wire.Cursor
+	HasAfter bool
+	// FromStart and FromNow override where a viewer without a cursor begins.
+	FromStart bool
+	FromNow   bool
+	// AllEvents asks for every control frame, not only those that no client can do without.
+	AllEvents bool
+	// Batch packs many frames into one WebSocket message, each ended by a newline.
+	Batch bool
+}
+
+// errNoFabric is the error of Open on a hub without a fabric.
+var errNoFabric = errors.New("no fabric")
+
+// Hub serves the viewers of all sessions of one server.
+type Hub struct {
+	fabric  fabric.Fabric
+	log     *slog.Logger
+	decoder *zstd.Decoder
+
+	// mu guards sessions and closed.
+	mu       sync.Mutex
+	sessions map[string]*session
+	closed   bool
+}
+
+// New returns a hub without sessions.
+func New(o Options) *Hub {
+	log := o.Log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	// The options are constants, so that the constructor of the decoder cannot fail.
+	decoder, err := zstd.NewReader(nil, zstd.WithDecoderMaxMemory(wire.MaxBatchBytes), zstd.WithDecoderLowmem(true))
+	if err != nil {
+		panic(fmt.Sprintf("hub: zstd decoder: %v", err))
+	}
+	return &Hub{fabric: o.Fabric, log: log, decoder: decoder, sessions: map[string]*session{}}
+}
+
+// Open begins to serve a session. Opening a session that is open changes nothing.
+func (h *Hub) Open(config Session) error {
+	if h.fabric == nil {
+		return fmt.Errorf("open session %s: %w", config.ID, errNoFabric)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed {
+		return fmt.Errorf("open session %s: %w", config.ID, fabric.ErrClosed)
+	}
+	if h.sessions[config.ID] != nil {
+		return nil
+	}
+	s, err := newSession(h, config)
+	if err != nil {
+		return fmt.Errorf("open session %s: %w", config.ID, err)
+	}
+	sub, err := h.fabric.Subscribe(dataSubject(config.ID), dataQueue, s.receive)
+	if err != nil {
+		return fmt.Errorf("open session %s: %w", config.ID, err)
+	}
+	s.start(sub)
+	h.sessions[config.ID] = s
+	return nil
+}
+
+// Extend changes when a session ends; unknown sessions are ignored.
+func (h *Hub) Extend(id string, expires time.Time) {
+	if s := h.find(id); s != nil {
+		s.extend(expires)
+	}
+}
+
+// End ends a session: it waits for the final accounts of the agents that can be reached, lets viewers take what is
+// held, tells them the end and frees everything. It returns the final accounts; those of an unknown session are empty.
+func (h *Hub) End(ctx context.Context, id string, reason wire.EndReason) wire.Accounts {
+	s := h.find(id)
+	if s == nil {
+		return wire.Accounts{Agents: map[string]wire.AgentAccounts{}}
+	}
+	accounts := s.end(ctx, reason)
+	h.mu.Lock()
+	if h.sessions[id] == s {
+		delete(h.sessions, id)
+	}
+	h.mu.Unlock()
+	return accounts
+}
+
+// Accounts is what the agents of a session reported last.
+func (h *Hub) Accounts(id string) wire.Accounts {
+	s := h.find(id)
+	if s == nil {
+		return wire.Accounts{Agents: map[string]wire.AgentAccounts{}}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return wire.Accounts{Agents: s.accountsLocked()}
+}
+
+// Viewers counts those who watch a session now.
+func (h *Hub) Viewers(id string) int {
+	s := h.find(id)
+	if s == nil {
+		return 0
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.viewers)
+}
+
+// Close ends every viewer without an end frame, since the sessions go on at the agents, and waits.
+func (h *Hub) Close() error {
+	h.mu.Lock()
+	h.closed = true
+	all := h.sessions
+	h.sessions = map[string]*session{}
+	h.mu.Unlock()
+	for _, s := range all {
+		s.abandon()
+	}
+	h.decoder.Close()
+	return nil
+}
+
+// find is the open session with this id, or nil.
+func (h *Hub) find(id string) *session {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.sessions[id]
+}
+
+// unknownSession is the answer for a session that is not open here.
+func unknownSession(w http.ResponseWriter, id string) {
+	writeRefusal(w, wire.Errorf(wire.CodeNotFound, "no open session %q", id))
+}

@@ -1,0 +1,395 @@
+package hub
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/spilelog/spile/wire"
+)
+
+const (
+	// maxEpochs is how many epochs of an agent are remembered, for exact gaps over a change.
+	maxEpochs = 16
+	// maxReasons bounds the reasons in an agent's accounts.
+	maxReasons = 32
+)
+
+// agentState is what the hub knows of one agent in one session; the session's lock guards it.
+type agentState struct {
+	ref wire.AgentRef
+	id  [16]byte
+
+	// epoch is 0 until the agent opened the session; nextItem and nextSeq are what it must send next.
+	epoch, nextItem, nextSeq uint64
+	// total counts the numbered events in the order of the ring, over all epochs.
+	total  uint64
+	epochs []epochRange
+
+	connected, closed, refused bool
+	status                     wire.StreamStatus
+	problem                    *wire.Error
+	statusVersion              uint64
+	accounts                   wire.AgentAccounts
+
+	// acked is the last item that was taken; taken and underway count bytes since the last acknowledgement and
+	// beyond it.
+	acked           uint64
+	taken, underway int
+	ackDue, resend  bool
+	// asked says that a resend was asked for and nothing in order has come since.
+	asked bool
+}
+
+// epochRange is the part of an agent's numbering that the hub has seen: the events first to last of an epoch, which
+// have the totals before+1 and on.
+type epochRange struct {
+	epoch, first, last, before uint64
+}
+
+// newAgentState is an agent that has not spoken.
+func newAgentState(ref wire.AgentRef, id [16]byte) *agentState {
+	return &agentState{ref: ref, id: id, accounts: presentAccounts(wire.AgentAccounts{})}
+}
+
+// presentAccounts makes the maps present, and bounds them.
+func presentAccounts(a wire.AgentAccounts) wire.AgentAccounts {
+	if a.Dropped == nil || len(a.Dropped) > maxReasons {
+		a.Dropped = map[string]uint64{}
+	}
+	if a.LostBytes == nil || len(a.LostBytes) > maxReasons {
+		a.LostBytes = map[string]uint64{}
+	}
+	return a
+}
+
+// receive takes one message of an agent off the fabric.
+func (s *session) receive(data []byte) []byte {
+	var id [16]byte
+	if len(data) < len(id) {
+		s.hub.log.Warn("session_message_failed", "session_id", s.config.ID, "error", "message too short")
+		return nil
+	}
+	body := data[copy(id[:], data):]
+	index, ok := s.byID[id]
+	if !ok {
+		s.hub.log.Warn("session_message_failed", "session_id", s.config.ID, "agent_id", wire.FormatUUID(id),
+			"error", "agent is not in this session")
+		return nil
+	}
+	if err := s.dispatch(index, body); err != nil {
+		s.refuse(index, err)
+	}
+	return nil
+}
+
+// dispatch handles one link message; an error is a breach of the protocol.
+func (s *session) dispatch(index int, data []byte) error {
+	kind, body, err := wire.SplitLink(data)
+	if err != nil {
+		return err
+	}
+	switch kind {
+	case wire.LinkBatch:
+		batch, err := wire.ParseBatch(body)
+		if err != nil {
+			return err
+		}
+		return s.takeBatch(index, &batch)
+	case wire.LinkGap:
+		var gap wire.GapItem
+		if err := json.Unmarshal(body, &gap); err != nil {
+			return fmt.Errorf("parse gap: %w", err)
+		}
+		return s.takeGap(index, &gap)
+	case wire.LinkReport:
+		var report wire.Report
+		if err := json.Unmarshal(body, &report); err != nil {
+			return fmt.Errorf("parse report: %w", err)
+		}
+		if report.State == wire.ReportOpen && min(report.Epoch, report.NextItem, report.NextSeq) == 0 {
+			return fmt.Errorf("report open with epoch %d, item %d, event %d: all begin at 1",
+				report.Epoch, report.NextItem, report.NextSeq)
+		}
+		s.takeReport(index, &report)
+		return nil
+	case wire.LinkStatus:
+		var status Presence
+		if err := json.Unmarshal(body, &status); err != nil {
+			return fmt.Errorf("parse presence: %w", err)
+		}
+		s.takePresence(index, status)
+		return nil
+	}
+	return fmt.Errorf("message of kind %d on a session", kind)
+}
+
+// Presence is what the server that holds an agent's link publishes to the agent's sessions, as a link message of
+// kind LinkStatus, when the link breaks.
+type Presence struct {
+	Status wire.StreamStatus `json:"status"`
+}
+
+// refuse stops taking items of an agent that broke the protocol: what it sends cannot be trusted to be complete.
+func (s *session) refuse(index int, why error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a := s.agents[index]
+	if a.refused {
+		return
+	}
+	s.hub.log.Error("agent_items_failed", "session_id", s.config.ID, "agent_id", a.ref.ID, "error", why)
+	a.refused = true
+	a.problem = wire.Errorf(wire.CodeInternal, "agent %s broke the link's rules: %v", a.ref.Name, why)
+	s.setStatusLocked(a, wire.StreamEnded)
+	s.ackLocked(a)
+}
+
+// setStatusLocked changes an agent's status and tells it.
+func (s *session) setStatusLocked(a *agentState, status wire.StreamStatus) {
+	if a.status == status && a.problem == nil {
+		return
+	}
+	a.status = status
+	a.statusVersion++
+	s.version++
+	s.stateChangedLocked()
+	s.wakeLocked()
+}
+
+// expectLocked says whether an item is the next one. A double is acknowledged again, one too far asks for a resend.
+func (s *session) expectLocked(a *agentState, epoch, item uint64) bool {
+	switch {
+	case s.ended || a.refused || a.epoch == 0 || epoch != a.epoch:
+		return false
+	case item < a.nextItem:
+		s.ackLocked(a)
+		return false
+	case item > a.nextItem:
+		if !a.asked {
+			a.asked, a.resend = true, true
+			s.ackLocked(a)
+		}
+		return false
+	}
+	a.asked = false
+	return true
+}
+
+// takeBatch puts the frames of a batch into the ring.
+func (s *session) takeBatch(index int, b *wire.Batch) error {
+	a := s.agents[index]
+	s.mu.Lock()
+	expected, next := s.expectLocked(a, b.Epoch, b.Item), a.nextSeq
+	s.mu.Unlock()
+	if !expected {
+		return nil
+	}
+	if b.First != next {
+		return fmt.Errorf("batch %d begins at event %d, want %d", b.Item, b.First, next)
+	}
+	// Only this goroutine moves the numbers, so that the block may be decoded without the lock.
+	data, err := s.hub.decoder.DecodeAll(b.Block, make([]byte, 0, b.RawSize))
+	if err != nil {
+		return fmt.Errorf("decode batch %d: %w", b.Item, err)
+	}
+	if uint64(len(data)) != b.RawSize {
+		return fmt.Errorf("batch %d has %d bytes of frames, announced %d", b.Item, len(data), b.RawSize)
+	}
+	if err := checkFrames(data, a.ref.ID, b); err != nil {
+		return fmt.Errorf("batch %d: %w", b.Item, err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.acceptLocked(a, &entry{
+		kind: entryFrames, agent: index, epoch: b.Epoch, item: b.Item, first: b.First, count: b.Count, data: data,
+	})
+	return nil
+}
+
+// acceptLocked puts the expected item into the ring and moves the numbers on.
+func (s *session) acceptLocked(a *agentState, e *entry) {
+	a.nextItem++
+	a.nextSeq += e.count
+	a.total += e.count
+	a.epochs[len(a.epochs)-1].last += e.count
+	a.underway += len(e.data)
+	s.pushLocked(e)
+}
+
+// checkFrames says whether data is exactly the frames that the batch announces: complete lines of valid text, each
+// a log frame of this agent with its own number, so that no agent can speak for the server or another agent.
+func checkFrames(data []byte, agentID string, b *wire.Batch) error {
+	if !utf8.Valid(data) {
+		return fmt.Errorf("frames are not UTF-8")
+	}
+	tail := []byte(`,"agent":"` + agentID + `","epoch":` + strconv.FormatUint(b.Epoch, 10) + `,"seq":`)
+	fixed := len(tail)
+	for seq := b.First; seq < b.First+b.Count; seq++ {
+		end := bytes.IndexByte(data, '\n')
+		if end < 0 {
+			return fmt.Errorf("%d frames announced, %d found", b.Count, seq-b.First)
+		}
+		tail = append(strconv.AppendUint(tail[:fixed], seq, 10), '}')
+		if frame := data[:end]; !bytes.HasPrefix(frame, logPrefix) || !bytes.HasSuffix(frame, tail) {
+			return fmt.Errorf("frame of event %d is not a log frame that ends with %s", seq, tail)
+		}
+		data = data[end+1:]
+	}
+	if len(data) != 0 {
+		return fmt.Errorf("%d frames announced, %d bytes more found", b.Count, len(data))
+	}
+	return nil
+}
+
+// logPrefix is how every log frame begins.
+var logPrefix = []byte(`{"type":"log",`)
+
+// takeGap puts a gap into the ring.
+func (s *session) takeGap(index int, g *wire.GapItem) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a := s.agents[index]
+	if !s.expectLocked(a, g.Epoch, g.Item) {
+		return nil
+	}
+	// Only what a gap may say is taken over; the rest of the frame is the server's word.
+	gap := &wire.Control{
+		Type: "control", Event: wire.EventGap, Agent: a.ref.ID, Epoch: g.Epoch, Reason: g.Gap.Reason,
+		Count: g.Gap.Count, Unit: g.Gap.Unit, File: g.Gap.File, AtLeast: g.Gap.AtLeast,
+	}
+	e := &entry{kind: entryGap, agent: index, epoch: g.Epoch, item: g.Item, gap: gap}
+	if numbered := g.Gap.From != 0 || g.Gap.To != 0; numbered {
+		gap.From, gap.To = g.Gap.From, g.Gap.To
+		if gap.Unit != wire.UnitEvents || gap.From != a.nextSeq || gap.To < gap.From ||
+			gap.Count != gap.To-gap.From+1 {
+			return fmt.Errorf("gap %d covers %d events %d to %d, want them from %d on",
+				g.Item, gap.Count, gap.From, gap.To, a.nextSeq)
+		}
+		e.first, e.count = gap.From, gap.Count
+	}
+	data, err := encodeControl(gap)
+	if err != nil {
+		return err
+	}
+	e.data = data
+	s.acceptLocked(a, e)
+	return nil
+}
+
+// takeReport handles an agent's word on the session.
+func (s *session) takeReport(index int, r *wire.Report) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a := s.agents[index]
+	if s.ended {
+		return
+	}
+	a.accounts = presentAccounts(r.Accounts)
+	s.version++
+	switch r.State {
+	case wire.ReportOpen:
+		s.openedLocked(index, r)
+	case wire.ReportHistoryEnd:
+		data, err := encodeControl(&wire.Control{Type: "control", Event: wire.EventHistoryEnd, Agent: a.ref.ID})
+		if err == nil {
+			s.pushLocked(&entry{kind: entryHistoryEnd, agent: index, epoch: a.epoch, data: data})
+		}
+	case wire.ReportClosed:
+		a.closed = true
+		s.setStatusLocked(a, wire.StreamEnded)
+		s.stateChangedLocked()
+	case wire.ReportRefused:
+		a.closed, a.problem = true, r.Error
+		s.setStatusLocked(a, wire.StreamEnded)
+		s.stateChangedLocked()
+	}
+	s.wakeLocked()
+}
+
+// openedLocked sets where an agent's items go on, and announces what cannot follow any more.
+func (s *session) openedLocked(index int, r *wire.Report) {
+	a := s.agents[index]
+	a.connected, a.closed, a.refused, a.asked, a.problem = true, false, false, false, nil
+	s.setStatusLocked(a, wire.StreamStreaming)
+	defer s.ackLocked(a)
+	if r.Epoch == a.epoch {
+		if r.NextItem > a.nextItem && r.NextSeq >= a.nextSeq {
+			s.skippedLocked(index, r)
+		}
+		return
+	}
+	lost := a.epoch
+	if lost == 0 {
+		lost = r.LostEpoch
+		a.total = r.NextSeq - 1
+	}
+	if lost != 0 {
+		s.pushGapLocked(index, &wire.Control{
+			Epoch: lost, Unit: wire.UnitEvents, Reason: wire.ReasonJournalLost, AtLeast: true,
+		})
+	}
+	a.epoch, a.nextItem, a.nextSeq, a.acked, a.underway = r.Epoch, r.NextItem, r.NextSeq, r.NextItem-1, 0
+	a.epochs = append(a.epochs, epochRange{epoch: r.Epoch, first: r.NextSeq, last: r.NextSeq - 1, before: a.total})
+	if len(a.epochs) > maxEpochs {
+		a.epochs = a.epochs[1:]
+	}
+	s.pushLocked(&entry{kind: entryBase, agent: index, epoch: a.epoch, first: a.nextSeq})
+}
+
+// skippedLocked announces items that the agent takes for acknowledged and that never came here.
+func (s *session) skippedLocked(index int, r *wire.Report) {
+	a := s.agents[index]
+	from := a.nextSeq
+	a.nextItem = r.NextItem
+	if count := r.NextSeq - from; count > 0 {
+		a.nextSeq += count
+		a.total += count
+		a.epochs[len(a.epochs)-1].last += count
+		s.pushGapLocked(index, &wire.Control{
+			Epoch: a.epoch, From: from, To: r.NextSeq - 1, Count: count, Unit: wire.UnitEvents,
+			Reason: wire.ReasonPositionLost,
+		})
+	}
+}
+
+// pushGapLocked puts a gap of the server's own into the ring.
+func (s *session) pushGapLocked(index int, gap *wire.Control) {
+	gap.Type, gap.Event, gap.Agent = "control", wire.EventGap, s.agents[index].ref.ID
+	data, err := encodeControl(gap)
+	if err != nil {
+		s.hub.log.Error("gap_failed", "session_id", s.config.ID, "error", err)
+		return
+	}
+	e := &entry{kind: entryGap, agent: index, epoch: gap.Epoch, data: data, gap: gap}
+	if gap.From != 0 {
+		e.first, e.count = gap.From, gap.Count
+	}
+	s.pushLocked(e)
+}
+
+// takePresence notes that an agent's link broke.
+func (s *session) takePresence(index int, p Presence) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a := s.agents[index]
+	if p.Status != wire.StreamUnreachable || s.ended {
+		return
+	}
+	a.connected = false
+	if !a.closed {
+		s.setStatusLocked(a, wire.StreamUnreachable)
+	}
+	s.stateChangedLocked()
+}
+
+// encodeControl is a control frame with its newline.
+func encodeControl(c *wire.Control) ([]byte, error) {
+	data, err := json.Marshal(c)
+	if err != nil {
+		return nil, fmt.Errorf("encode %s: %w", c.Event, err)
+	}
+	return append(data, '\n'), nil
+}

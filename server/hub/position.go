@@ -1,0 +1,278 @@
+package hub
+
+import (
+	"bytes"
+
+	"github.com/spilelog/spile/wire"
+)
+
+// position is where a viewer stands in one agent's numbering, and its account of it. The counters are kept where the
+// things happen, not computed from one another, so that the equation says something.
+type position struct {
+	// epoch and seq name the last event that was taken from the ring; epoch 0 is before everything.
+	epoch, seq uint64
+	// base is the agent's total before this viewer's first event, cum the total up to its last.
+	based     bool
+	base, cum uint64
+	delivered uint64
+	gapped    uint64
+}
+
+// piece is a part of an entry that a viewer is owed: what is written at once.
+type piece struct {
+	kind  entryKind
+	agent int
+	epoch uint64
+	// from and to are the numbers it stands for; count is 0 for none.
+	from, to, count uint64
+	data            []byte
+}
+
+// cumAt is an agent's total up to event seq of an epoch, and whether the hub knows that epoch.
+func (a *agentState) cumAt(epoch, seq uint64) (uint64, bool) {
+	for _, r := range a.epochs {
+		if r.epoch == epoch {
+			return r.before + seq + 1 - r.first, true
+		}
+	}
+	return 0, false
+}
+
+// account is the viewer's equation for one agent.
+func (p *position) account(a *agentState) wire.ViewerAccounts {
+	out := wire.ViewerAccounts{Delivered: p.delivered, Gapped: p.gapped}
+	if !p.based {
+		return out
+	}
+	// A viewer may be ahead of the hub: it was served before a restart and what it has comes again.
+	if a.total > p.base {
+		out.Offered = a.total - p.base
+	}
+	if a.total > p.cum {
+		out.InFlight = a.total - p.cum
+	}
+	return out
+}
+
+// placeLocked sets where a new viewer begins.
+func (v *viewer) placeLocked(view View) {
+	s := v.session
+	first := !s.watched
+	s.watched = true
+	v.place = s.ring.First()
+	v.joined = s.ring.Next()
+	switch {
+	case view.HasAfter:
+		v.afterLocked(view.After)
+	case view.FromNow || !view.FromStart && !first && s.config.Mode != wire.ModeComplete:
+		v.place = s.ring.Next()
+		for i, a := range s.agents {
+			if a.epoch != 0 {
+				v.at[i] = position{epoch: a.epoch, seq: a.nextSeq - 1, based: true, base: a.total, cum: a.total}
+			}
+		}
+	}
+	for i := range v.at {
+		v.rebaseLocked(i)
+		v.written[i] = wire.Position{Agent: s.agents[i].id, Epoch: v.at[i].epoch, Seq: v.at[i].seq}
+	}
+	v.fillLocked(wire.ReasonPositionLost)
+}
+
+// afterLocked sets the positions of a cursor. Positions of agents that are not in the session are ignored, and those
+// of an epoch that never was count as now, since nothing behind them can be known.
+func (v *viewer) afterLocked(after wire.Cursor) {
+	s := v.session
+	for _, p := range after {
+		i, ok := s.byID[p.Agent]
+		if !ok || p.Epoch == 0 {
+			continue
+		}
+		a := s.agents[i]
+		if a.epoch != 0 && p.Epoch > a.epoch {
+			p.Epoch, p.Seq = a.epoch, a.nextSeq-1
+		}
+		v.at[i].epoch, v.at[i].seq = p.Epoch, p.Seq
+	}
+}
+
+// rebaseLocked fixes the beginning of the viewer's account for an agent as soon as the agent is known.
+func (v *viewer) rebaseLocked(i int) {
+	p, a := &v.at[i], v.session.agents[i]
+	if p.based || len(a.epochs) == 0 {
+		return
+	}
+	p.based = true
+	if cum, ok := a.cumAt(p.epoch, p.seq); ok {
+		p.base = cum
+	} else {
+		p.base = a.epochs[0].before
+	}
+	p.cum = p.base
+}
+
+// owedLocked is the first number that the viewer is owed of an agent, 0 if the agent has not spoken.
+func (v *viewer) owedLocked(i int) uint64 {
+	p, a := &v.at[i], v.session.agents[i]
+	switch {
+	case len(a.epochs) == 0:
+		return 0
+	case p.epoch == 0:
+		return a.epochs[0].first
+	}
+	return p.seq + 1
+}
+
+// fillLocked announces, for each agent, the events between the viewer's position and the first ones that the ring
+// still holds.
+func (v *viewer) fillLocked(reason string) {
+	s := v.session
+	type held struct{ epoch, seq uint64 }
+	first := make([]held, len(s.agents))
+	missing := len(s.agents)
+	for place := s.ring.First(); place < s.ring.Next() && missing > 0; place++ {
+		e := s.ring.At(place)
+		if first[e.agent].epoch == 0 && e.first != 0 {
+			first[e.agent] = held{e.epoch, e.first}
+			missing--
+		}
+	}
+	for i, a := range s.agents {
+		if first[i].epoch == 0 {
+			first[i] = held{a.epoch, a.nextSeq}
+		}
+		v.skipLocked(i, first[i].epoch, first[i].seq, reason)
+	}
+}
+
+// skipLocked announces what lies between the viewer's position and event seq of an epoch, one gap for each epoch.
+func (v *viewer) skipLocked(i int, epoch, seq uint64, reason string) {
+	p := &v.at[i]
+	for _, r := range v.session.agents[i].epochs {
+		if r.epoch < p.epoch || r.epoch > epoch {
+			continue
+		}
+		from, to := r.first, r.last
+		if r.epoch == p.epoch {
+			from = p.seq + 1
+		}
+		if r.epoch == epoch {
+			to = seq - 1
+		}
+		if from <= to {
+			v.gapLocked(i, r.epoch, from, to, reason)
+		}
+	}
+}
+
+// gapLocked queues a gap frame and moves the viewer behind it.
+func (v *viewer) gapLocked(i int, epoch, from, to uint64, reason string) {
+	gap := &wire.Control{
+		Type: "control", Event: wire.EventGap, Agent: v.session.agents[i].ref.ID, Epoch: epoch,
+		From: from, To: to, Count: to - from + 1, Unit: wire.UnitEvents, Reason: reason,
+	}
+	data, err := encodeControl(gap)
+	if err != nil {
+		v.session.hub.log.Error("gap_failed", "session_id", v.session.config.ID, "error", err)
+		return
+	}
+	v.queueLocked(piece{kind: entryGap, agent: i, epoch: epoch, from: from, to: to, count: gap.Count, data: data})
+}
+
+// queueLocked queues a piece and moves the viewer's position behind it.
+func (v *viewer) queueLocked(p piece) {
+	v.pieces = append(v.pieces, p)
+	v.queued += len(p.data)
+	if p.count == 0 {
+		return
+	}
+	at, a := &v.at[p.agent], v.session.agents[p.agent]
+	v.rebaseLocked(p.agent)
+	at.epoch, at.seq = p.epoch, p.to
+	if cum, ok := a.cumAt(p.epoch, p.to); ok {
+		at.cum = cum
+	}
+}
+
+// takeLocked queues what the viewer is owed, up to about pieceBytes.
+func (v *viewer) takeLocked() {
+	s := v.session
+	if v.place < s.ring.First() {
+		v.overtakenLocked()
+	}
+	for ; v.place < s.ring.Next() && v.queued < pieceBytes && len(v.pieces) < maxPieces; v.place++ {
+		v.takeEntryLocked(v.place, s.ring.At(v.place))
+	}
+}
+
+// overtakenLocked announces everything that left the ring before the viewer took it.
+func (v *viewer) overtakenLocked() {
+	s := v.session
+	for _, n := range s.notes {
+		if n.place >= v.place {
+			v.queueLocked(piece{kind: entryGap, agent: n.entry.agent, epoch: n.entry.epoch, data: n.entry.data})
+		}
+	}
+	v.place = s.ring.First()
+	v.fillLocked(wire.ReasonSlowViewer)
+}
+
+// takeEntryLocked queues the part of an entry that lies behind the viewer's position.
+func (v *viewer) takeEntryLocked(place uint64, e *entry) {
+	i := e.agent
+	v.rebaseLocked(i)
+	at := &v.at[i]
+	if e.first != 0 {
+		v.skipLocked(i, e.epoch, e.first, wire.ReasonPositionLost)
+	}
+	switch {
+	case e.kind == entryBase:
+		return
+	case e.kind == entryHistoryEnd:
+		if v.view.AllEvents {
+			v.queueLocked(piece{kind: e.kind, agent: i, data: e.data})
+		}
+		return
+	case e.count == 0:
+		// What was announced before a viewer came with a cursor was announced to it.
+		if !v.view.HasAfter || place >= v.joined || at.epoch < e.epoch {
+			v.queueLocked(piece{kind: e.kind, agent: i, epoch: e.epoch, data: e.data})
+		}
+		return
+	}
+	last := e.first + e.count - 1
+	if at.epoch > e.epoch || at.epoch == e.epoch && at.seq >= last {
+		return
+	}
+	from := e.first
+	if at.epoch == e.epoch {
+		from = max(from, at.seq+1)
+	}
+	if e.kind == entryGap && from > e.first {
+		v.gapLocked(i, e.epoch, from, last, e.gap.Reason)
+		return
+	}
+	v.queueLocked(piece{
+		kind: e.kind, agent: i, epoch: e.epoch, from: from, to: last, count: last - from + 1,
+		data: skipFrames(e.data, from-e.first),
+	})
+}
+
+// skipFrames is data without its first n frames.
+func skipFrames(data []byte, n uint64) []byte {
+	for ; n > 0; n-- {
+		data = data[bytes.IndexByte(data, '\n')+1:]
+	}
+	return data
+}
+
+// restLocked announces everything that the viewer will not get any more, in place of it.
+func (v *viewer) restLocked(reason string) {
+	v.place = v.session.ring.Next()
+	for i, a := range v.session.agents {
+		v.rebaseLocked(i)
+		if a.epoch != 0 {
+			v.skipLocked(i, a.epoch, a.nextSeq, reason)
+		}
+	}
+}

@@ -1,0 +1,249 @@
+package hub
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/spilelog/spile/internal/fabric"
+	"github.com/spilelog/spile/internal/ring"
+	"github.com/spilelog/spile/wire"
+)
+
+const (
+	// dataQueue is how many messages of one session may wait for the hub. What does not fit is asked for again.
+	dataQueue = 4096
+	// drainLimit is how long viewers may take, when a session ends, to read what the ring holds.
+	drainLimit = time.Second
+	// closeLimit is how long a viewer's socket may take to say goodbye after that.
+	closeLimit = 2 * time.Second
+	// maxNotes bounds the announcements of lost bytes that are kept for viewers who fall out of the ring.
+	maxNotes = 64
+)
+
+// dataSubject is where the items of a session are published.
+func dataSubject(session string) string { return "session." + session + ".data" }
+
+// ackSubject is where the acknowledgements for an agent are published.
+func ackSubject(agent string) string { return "agent." + agent + ".ack" }
+
+// entryKind says what an entry of the ring is.
+type entryKind byte
+
+const (
+	// entryFrames are log frames; entryGap is a gap frame. Both may take numbers.
+	entryFrames entryKind = iota
+	entryGap
+	// entryBase takes no number: it says where an agent's numbers go on.
+	entryBase
+	// entryHistoryEnd is a control frame that only those get who asked for all events.
+	entryHistoryEnd
+)
+
+// entry is one item of an agent in the ring. Entries are never changed once they are in.
+type entry struct {
+	kind  entryKind
+	agent int
+	epoch uint64
+	item  uint64
+	// first is the number of the first event, count how many it stands for; 0 for none.
+	first, count uint64
+	// data is one frame or many, each ended by a newline.
+	data []byte
+	// gap is what data says, for an entryGap.
+	gap *wire.Control
+}
+
+// note is an announcement without numbers that left the ring.
+type note struct {
+	place uint64
+	entry *entry
+}
+
+// session is one open session.
+type session struct {
+	hub    *Hub
+	config Session
+	sub    fabric.Subscription
+	// kick wakes the session's own goroutine, which alone publishes acknowledgements, so that they keep their order.
+	kick chan struct{}
+	stop context.CancelFunc
+	done chan struct{}
+	// serving counts the viewers' goroutines.
+	serving sync.WaitGroup
+
+	// mu guards everything below.
+	mu      sync.Mutex
+	agents  []*agentState
+	byID    map[[16]byte]int
+	ring    *ring.Ring[*entry]
+	notes   []note
+	viewers map[*viewer]struct{}
+	// wake is closed and replaced whenever a viewer may have something to do.
+	wake chan struct{}
+	// consumed is the place behind the last entry that the fastest viewer has taken.
+	consumed uint64
+	// watched says that the session had a viewer; the first one begins at its origin.
+	watched  bool
+	expires  time.Time
+	version  uint64 // counts changes of the accounts
+	ackNow   bool
+	ended    bool
+	drainBy  time.Time
+	reason   wire.EndReason
+	closing  bool
+	newState chan struct{} // closed and replaced when an agent's state changes
+}
+
+// newSession makes a session that does not run yet.
+func newSession(h *Hub, config Session) (*session, error) {
+	s := &session{
+		hub: h, config: config, expires: config.ExpiresAt,
+		kick: make(chan struct{}, 1), done: make(chan struct{}), stop: func() {},
+		byID: map[[16]byte]int{}, ring: ring.New[*entry](wire.RingBytes), viewers: map[*viewer]struct{}{},
+		wake: make(chan struct{}), newState: make(chan struct{}),
+	}
+	for i, ref := range config.Agents {
+		id, err := wire.ParseUUID(ref.ID)
+		if err != nil {
+			return nil, err
+		}
+		s.agents = append(s.agents, newAgentState(ref, id))
+		s.byID[id] = i
+	}
+	return s, nil
+}
+
+// start runs the session's own goroutine.
+func (s *session) start(sub fabric.Subscription) {
+	s.sub = sub
+	ctx, cancel := context.WithCancel(context.Background())
+	s.stop = cancel
+	go func() {
+		defer close(s.done)
+		s.publishAcks(ctx)
+	}()
+}
+
+// wakeLocked lets every viewer look again.
+func (s *session) wakeLocked() {
+	close(s.wake)
+	s.wake = make(chan struct{})
+}
+
+// stateChangedLocked lets those look again who wait for an agent's word.
+func (s *session) stateChangedLocked() {
+	close(s.newState)
+	s.newState = make(chan struct{})
+}
+
+// pushLocked appends to the ring. What nobody took in time and had to go counts as consumed, since it is not held.
+func (s *session) pushLocked(e *entry) {
+	s.ring.Push(e, len(e.data), func(place uint64, gone *entry) {
+		if gone.kind == entryGap && gone.count == 0 {
+			s.notes = append(s.notes, note{place, gone})
+			if len(s.notes) > maxNotes {
+				s.notes = s.notes[1:]
+			}
+		}
+		if s.consumed <= place {
+			s.takenLocked(gone)
+			s.consumed = place + 1
+		}
+	})
+	s.version++
+	s.wakeLocked()
+}
+
+// extend changes the end of the session.
+func (s *session) extend(expires time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.ended && !s.expires.Equal(expires) {
+		s.expires = expires
+		s.wakeLocked()
+	}
+}
+
+// accountsLocked copies what the agents reported last.
+func (s *session) accountsLocked() map[string]wire.AgentAccounts {
+	out := make(map[string]wire.AgentAccounts, len(s.agents))
+	for _, a := range s.agents {
+		out[a.ref.ID] = a.accounts
+	}
+	return out
+}
+
+// end runs the end of a session; see [Hub.End].
+func (s *session) end(ctx context.Context, reason wire.EndReason) wire.Accounts {
+	s.awaitClosed(ctx)
+	s.mu.Lock()
+	if !s.ended {
+		s.ended, s.reason = true, reason
+		s.drainBy = time.Now().Add(drainLimit)
+		s.wakeLocked()
+	}
+	accounts := wire.Accounts{Agents: s.accountsLocked()}
+	s.mu.Unlock()
+	s.finish(drainLimit + closeLimit)
+	return accounts
+}
+
+// abandon ends the session here without telling anybody that it is over, since it is not.
+func (s *session) abandon() {
+	s.mu.Lock()
+	s.closing = true
+	s.wakeLocked()
+	s.mu.Unlock()
+	s.finish(closeLimit)
+}
+
+// finish waits for the viewers, cuts those that do not go by themselves, and frees the rest.
+func (s *session) finish(limit time.Duration) {
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		s.serving.Wait()
+	}()
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-gone:
+	case <-timer.C:
+		s.mu.Lock()
+		s.closing = true
+		for v := range s.viewers {
+			v.out.cut()
+		}
+		s.wakeLocked()
+		s.mu.Unlock()
+		<-gone
+	}
+	// The subscription drops what still comes; a second Close does nothing.
+	_ = s.sub.Close()
+	s.stop()
+	<-s.done
+}
+
+// awaitClosed waits until each agent that can be reached has said its last word, at most EndGrace.
+func (s *session) awaitClosed(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, wire.EndGrace)
+	defer cancel()
+	for {
+		s.mu.Lock()
+		waiting, changed := false, s.newState
+		for _, a := range s.agents {
+			waiting = waiting || a.connected && !a.closed
+		}
+		waiting = waiting && !s.ended && !s.closing
+		s.mu.Unlock()
+		if !waiting {
+			return
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
