@@ -57,7 +57,9 @@ func TestAppendTime(t *testing.T) {
 // FuzzAppendString holds AppendString against encoding/json: what it writes reads back as the text with invalid
 // UTF-8 replaced, byte by byte.
 func FuzzAppendString(f *testing.F) {
-	for _, s := range []string{"", "plain", `"\`, "\x00\x1f\x7f", "é\u2028\u2029\U0001F600", "a\xffb\xc3", "\xed\xa0\x80", "\ufffd"} {
+	for _, s := range []string{
+		"", "plain", `"\`, "\x00\x1f\x7f", "é\u2028\u2029\U0001F600", "a\xffb\xc3", "\xed\xa0\x80", "\ufffd",
+	} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

@@ -36,7 +36,8 @@ func checkLine(t testing.TB, line string) {
 	if !json.Valid(out) || !utf8.Valid(out) || bytes.IndexByte(out, '\n') >= 0 {
 		t.Errorf("%q: not JSON in one line: %q", line, out)
 	}
-	if own, ok := p.Time(line); ok && !strings.HasPrefix(line, "{") && !ev.Time.Equal(own) && ev.Time.Year() == own.Year() {
+	// Where the line has no year, Time completes it by the clock and Parse by testNow.
+	if own, ok := p.Time(line); ok && !ev.Time.Equal(own) && ev.Time.Year() == own.Year() {
 		t.Errorf("%q: Time = %v, but Parse finds %v", line, own, ev.Time)
 	}
 	ev.Reset()
@@ -73,7 +74,9 @@ func FuzzParse(f *testing.F) {
 
 // FuzzJSON holds the scan of JSON against encoding/json: a line becomes fields exactly if it is a valid object.
 func FuzzJSON(f *testing.F) {
-	for _, s := range []string{`{"a":1}`, `{"a":-0.5e+3}`, `{"a":01}`, `{"a":"\x"}`, `{"a":tru}`, `{"a":1,}`, `{ }`, `{"a":[],"b":{}} `} {
+	for _, s := range []string{
+		`{"a":1}`, `{"a":-0.5e+3}`, `{"a":01}`, `{"a":"\x"}`, `{"a":tru}`, `{"a":1,}`, `{ }`, `{"a":[],"b":{}} `,
+	} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, line string) {

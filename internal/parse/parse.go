@@ -65,7 +65,7 @@ func (p *Parser) Level(line string) (level event.Level, ok bool) {
 // line that carries none, and tells the year where a line carries a time without one.
 func (p *Parser) Parse(line string, now time.Time, ev *event.Event) {
 	line = stripBOM(line)
-	p.buf = p.buf[:0]
+	p.forget()
 	c := classify(line)
 	ev.Level, ev.Time, ev.Message = c.level, now, ""
 	switch c.format {
@@ -182,6 +182,20 @@ func stripBOM(line string) string {
 
 // manyFields is the number of fields from which keys are looked up in a map instead of one by one.
 const manyFields = 32
+
+// keptKeys is the number of keys up to which the map of keys is kept for the next line.
+const keptKeys = 1024
+
+// forget lets go of the line before, so that nothing holds its memory, and of more memory than most lines need.
+func (p *Parser) forget() {
+	p.buf = p.buf[:0]
+	switch n := len(p.seen); {
+	case n > keptKeys:
+		p.seen = nil
+	case n > 0:
+		clear(p.seen)
+	}
+}
 
 // set sets a field of ev and tells its position; of a key that occurs twice the last value stays.
 func (p *Parser) set(ev *event.Event, key string, v event.Value) int {

@@ -56,7 +56,8 @@ const bsdTimeLen = len("Jan 15 10:00:00")
 // isBSDSyslog recognizes a line of BSD syslog without a priority by its time. A level word in the place of the host
 // makes it plain text.
 func isBSDSyslog(line string) bool {
-	if len(line) <= bsdTimeLen || line[3] != ' ' || line[9] != ':' || line[bsdTimeLen] != ' ' || !isBSDTime(line[:bsdTimeLen]) {
+	if len(line) <= bsdTimeLen || line[3] != ' ' || line[9] != ':' || line[bsdTimeLen] != ' ' ||
+		!isBSDTime(line[:bsdTimeLen]) {
 		return false
 	}
 	return !beginsWithLevel(line[bsdTimeLen+1:])
