@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/coder/websocket"
+	"go.uber.org/goleak"
 
 	"github.com/spilelog/spile/client"
 	"github.com/spilelog/spile/wire"
@@ -124,4 +125,10 @@ func readAll(ctx context.Context, t *testing.T, s *client.Stream) []int {
 			got = append(got, -int(frame.Control.To))
 		}
 	}
+}
+
+// noLeak fails the test if a goroutine outlives it and its clean-ups.
+func noLeak(t *testing.T) {
+	before := goleak.IgnoreCurrent()
+	t.Cleanup(func() { goleak.VerifyNone(t, before) })
 }

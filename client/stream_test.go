@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"go.uber.org/goleak"
 
 	"github.com/spilelog/spile/client"
 	"github.com/spilelog/spile/wire"
@@ -20,7 +19,7 @@ import (
 func soon() float64 { return 0.0001 }
 
 func TestStreamReturnsWithoutGapOrDouble(t *testing.T) {
-	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	noLeak(t)
 	const events = 300
 	tests := []struct {
 		name    string

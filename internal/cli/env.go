@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"math"
 	"os"
 	"strconv"
 	"strings"
@@ -71,7 +72,11 @@ func (s *seconds) Type() string { return "duration" }
 func parseSeconds(text string) (time.Duration, error) {
 	d, err := time.ParseDuration(text)
 	if n, numErr := strconv.ParseFloat(text, 64); numErr == nil {
-		d, err = time.Duration(n*float64(time.Second)), nil
+		err = nil
+		// What does not fit, and what is no number, stays zero and is refused.
+		if n > 0 && n < float64(math.MaxInt64/time.Second) {
+			d = time.Duration(n * float64(time.Second))
+		}
 	}
 	if err != nil || d <= 0 {
 		return 0, fmt.Errorf("%q must be a length of time such as 90s, 10m, 1h30m or a number of seconds", text)
