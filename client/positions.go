@@ -122,7 +122,8 @@ func (s *Stream) accept(line []byte) (Frame, bool, error) {
 func (s *Stream) control(c *wire.Control) bool {
 	switch c.Event {
 	case wire.EventSessionStarted:
-		s.fromStart = len(c.NextSeq) > 0
+		// An agent without a number has not spoken yet.
+		s.fromStart = true
 		for _, next := range c.NextSeq {
 			s.fromStart = s.fromStart && next <= 1
 		}

@@ -95,3 +95,22 @@ func TestParseSeconds(t *testing.T) {
 		})
 	}
 }
+
+func TestShellWord(t *testing.T) {
+	tests := []struct {
+		name, in, want string
+	}{
+		{name: "plain", in: "/tmp/x-1", want: "/tmp/x-1"},
+		{name: "space-inside", in: "/a b/c", want: "'/a b/c'"},
+		{name: "quote", in: "it's", want: `'it'\''s'`},
+		{name: "empty", in: "", want: "''"},
+		{name: "substitution-inside", in: "a$(b)c", want: "'a$(b)c'"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := shellWord(tt.in); got != tt.want {
+				t.Errorf("got %s, want %s", got, tt.want)
+			}
+		})
+	}
+}

@@ -109,7 +109,10 @@ func (n *notices) control(c *wire.Control) {
 // gap tells counted loss.
 func (n *notices) gap(c *wire.Control) {
 	count := fmt.Sprint(c.Count)
-	if c.AtLeast {
+	switch {
+	case c.AtLeast && c.Count == 0:
+		count = "an unknown number of"
+	case c.AtLeast:
 		count = "at least " + count
 	}
 	if c.Unit == wire.UnitBytes {

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"spile": main})
+}
+
+// patience is how long a script waits for what has to come.
+const patience = 20 * time.Second
+
+// pollEvery is the period of looking.
+const pollEvery = 20 * time.Millisecond
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("HOME", env.WorkDir)
+			env.Setenv("TZ", "UTC")
+			return nil
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"waitfile": waitFile, "waithttp": waitHTTP, "grepcount": grepCount, "append": appendLine,
+		},
+	})
+}
+
+// eventually waits until ok.
+func eventually(ts *testscript.TestScript, what string, ok func() bool) {
+	limit := time.After(patience)
+	look := time.NewTicker(pollEvery)
+	defer look.Stop()
+	for !ok() {
+		select {
+		case <-look.C:
+		case <-limit:
+			ts.Fatalf("%s: not after %v", what, patience)
+		}
+	}
+}
+
+// waitFile waits until a file exists, with a text in it if one is named: waitfile FILE [TEXT].
+func waitFile(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 1 || len(args) > 2 {
+		ts.Fatalf("usage: waitfile FILE [TEXT]")
+	}
+	eventually(ts, "waitfile "+strings.Join(args, " "), func() bool {
+		data, err := os.ReadFile(ts.MkAbs(args[0]))
+		return err == nil && (len(args) == 1 || strings.Contains(string(data), args[1]))
+	})
+}
+
+// waitHTTP waits until a URL answers 200: waithttp URL.
+func waitHTTP(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: waithttp URL")
+	}
+	eventually(ts, "waithttp "+args[0], func() bool {
+		resp, err := http.Get(args[0])
+		if err != nil {
+			return false
+		}
+		return resp.Body.Close() == nil && resp.StatusCode == http.StatusOK
+	})
+}
+
+// grepCount holds a file to a number of lines with a text: grepcount N TEXT FILE.
+func grepCount(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: grepcount N TEXT FILE")
+	}
+	n := 0
+	for line := range strings.Lines(ts.ReadFile(args[2])) {
+		if strings.Contains(line, args[1]) {
+			n++
+		}
+	}
+	if got := strconv.Itoa(n); got != args[0] {
+		ts.Fatalf("%s lines of %s hold %q, want %s", got, args[2], args[1], args[0])
+	}
+}
+
+// appendLine appends a line to a file: append FILE LINE.
+func appendLine(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: append FILE LINE")
+	}
+	f, err := os.OpenFile(ts.MkAbs(args[0]), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	ts.Check(err)
+	_, err = f.WriteString(args[1] + "\n")
+	ts.Check(err)
+	ts.Check(f.Close())
+}
