@@ -4,4 +4,9 @@ go 1.26.0
 
 require github.com/spilelog/spile v0.0.0
 
+require (
+	github.com/coder/websocket v1.8.15 // indirect
+	github.com/klauspost/compress v1.20.3 // indirect
+)
+
 replace github.com/spilelog/spile => ../

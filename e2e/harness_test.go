@@ -22,28 +22,30 @@ import (
 // patience is how long a test waits for what must come; it bounds a hang and measures nothing.
 const patience = 60 * time.Second
 
-// binary is the program under test, built once by TestMain.
-var binary string
+// scratch is a folder for the whole run, made and removed by TestMain.
+var scratch string
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
-
-// run builds the program and runs the tests.
-func run(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "spile-e2e-")
-	if err != nil {
+func TestMain(m *testing.M) {
+	var err error
+	if scratch, err = os.MkdirTemp("", "spile-e2e-"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		return 1
+		os.Exit(1)
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	binary = filepath.Join(dir, "spile")
-	build := exec.Command("go", "build", "-o", binary, "./cmd/spile")
+	status := m.Run()
+	_ = os.RemoveAll(scratch)
+	os.Exit(status)
+}
+
+// binary builds the program under test at its first call and returns its path.
+var binary = sync.OnceValues(func() (string, error) {
+	path := filepath.Join(scratch, "spile")
+	build := exec.Command("go", "build", "-o", path, "./cmd/spile")
 	build.Dir = ".."
 	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "build: %v\n%s", err, out)
-		return 1
+		return "", fmt.Errorf("build: %w: %s", err, out)
 	}
-	return m.Run()
-}
+	return path, nil
+})
 
 // process is one running program.
 type process struct {
@@ -77,7 +79,11 @@ func (o *output) String() string {
 // start runs the program with arguments; it is killed when the test ends.
 func start(t *testing.T, args ...string) *process {
 	t.Helper()
-	p := &process{t: t, name: args[0], cmd: exec.Command(binary, args...), out: &output{}, done: make(chan struct{})}
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &process{t: t, name: args[0], cmd: exec.Command(path, args...), out: &output{}, done: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)

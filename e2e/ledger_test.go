@@ -116,15 +116,22 @@ func (l *ledger) accounts() {
 	}
 }
 
-// appendLines writes lines from to to-1 to path in one write each hundred.
+// appendLines writes lines from to to-1 to path.
 func appendLines(t *testing.T, path string, from, to int) {
 	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	if err := writeLines(path, from, to); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// writeLines writes lines from to to-1 to path, a hundred in one write.
+func writeLines(path string, from, to int) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
 	}
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	defer func() { _ = file.Close() }()
 	var buf []byte
@@ -132,9 +139,10 @@ func appendLines(t *testing.T, path string, from, to int) {
 		buf = append(buf, lineText(n)...)
 		if n%100 == 99 || n == to-1 {
 			if _, err := file.Write(buf); err != nil {
-				t.Fatal(err)
+				return err
 			}
 			buf = buf[:0]
 		}
 	}
+	return nil
 }

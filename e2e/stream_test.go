@@ -18,7 +18,8 @@ func TestCompleteDeliversEveryLine(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	stream := f.watch(ctx, id)
-	go appendLines(t, log, 1, lines)
+	wrote := make(chan error, 1)
+	go func() { wrote <- writeLines(log, 1, lines) }()
 	led := newLedger(t, lines)
 	led.seen[0] = 1
 	for n := 1; n < lines; {
@@ -30,6 +31,9 @@ func TestCompleteDeliversEveryLine(t *testing.T) {
 		if frame.Log != nil {
 			n++
 		}
+	}
+	if err := <-wrote; err != nil {
+		t.Fatal(err)
 	}
 	if _, err := f.client.Stop(ctx, id); err != nil {
 		t.Fatal(err)
