@@ -21,7 +21,7 @@ const agentID = "0190163d-8694-739b-aea5-966c26f8ad91"
 
 // fake is a server of one session that holds a list of frames, numbered from 1, and cuts connections.
 type fake struct {
-	t      *testing.T
+	t      testing.TB
 	frames []string
 	// overlap is how many frames before the viewer's position are sent again after a return.
 	overlap int

@@ -102,9 +102,9 @@ func (s *Stream) accept(line []byte) (Frame, bool, error) {
 	}
 	switch k.Type {
 	case typeLog:
-		log := new(wire.Log)
-		if err := json.Unmarshal(line, log); err != nil {
-			return Frame{}, false, broken(err)
+		log, err := decodeLog(line)
+		if err != nil {
+			return Frame{}, false, err
 		}
 		s.fromStart = false
 		return Frame{Log: log, Line: line}, s.at.advance(log.Agent, log.Epoch, log.Seq), nil
