@@ -90,7 +90,11 @@ func (r *reader) finish(c *cursor) *source.Block {
 	if bytes == 0 && !g.torn.Load() {
 		return nil
 	}
-	return r.gapBlock(c, source.Gap{Bytes: bytes, AtLeast: true, Reason: wire.ReasonTruncated})
+	why := g.why
+	if why == "" {
+		why = wire.ReasonTruncated
+	}
+	return r.gapBlock(c, source.Gap{Bytes: bytes, AtLeast: true, Reason: why})
 }
 
 // gapBlock makes a block of a gap that begins at the cursor, and moves the cursor over it.

@@ -15,6 +15,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/fsnotify/fsnotify"
+
 	"github.com/spilelog/spile/agent/source"
 	"github.com/spilelog/spile/wire"
 )
@@ -53,18 +55,27 @@ type Set struct {
 	rotateWait time.Duration
 	log        *slog.Logger
 	changed    chan struct{} // capacity one, never closed
+	ready      chan struct{} // closed by Run when it has taken stock
 	buffers    sync.Pool     // of *[]byte with blockSize and more
 
 	// mu guards everything below, the tracker's fields of generations included.
 	mu       sync.Mutex
 	running  bool
+	first    bool // the first scan goes on: what it finds was there before
+	started  time.Time
+	watcher  *fsnotify.Watcher
 	tracks   map[string]*track
+	links    map[string]*track // by the file that a linked path leads to
 	folders  map[string]*folder
 	draining map[*generation]struct{}
 	readers  map[*reader]struct{}
 	lastID   uint64
 	problems map[string]string // by glob: what keeps it from being searched
 	told     []wire.Source     // as Sources told it last
+	// unseen and live are generations that the readers have not been told of yet, grown those that have more, rotated
+	// the folders to be looked at again; all are empty between passes.
+	unseen, live, grown []*generation
+	rotated             map[string]bool
 }
 
 var _ source.Source = (*Set)(nil)
@@ -76,7 +87,10 @@ func New(o Options) (*Set, error) {
 		rotateWait: o.RotateWait,
 		log:        o.Log,
 		changed:    make(chan struct{}, 1),
+		ready:      make(chan struct{}),
 		tracks:     map[string]*track{},
+		links:      map[string]*track{},
+		rotated:    map[string]bool{},
 		folders:    map[string]*folder{},
 		draining:   map[*generation]struct{}{},
 		readers:    map[*reader]struct{}{},
@@ -104,10 +118,12 @@ func New(o Options) (*Set, error) {
 	return s, nil
 }
 
-// Open implements [source.Source].
+// Open implements [source.Source]. It waits until Run has taken stock of what exists.
 func (s *Set) Open(ctx context.Context, start source.Start) (source.Reader, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("open reader: %w", err)
+	select {
+	case <-ctx.Done():
+		return nil, fmt.Errorf("open reader: %w", ctx.Err())
+	case <-s.ready:
 	}
 	return s.open(ctx, start)
 }

@@ -44,6 +44,8 @@ type generation struct {
 	// hollow says that the generation began with a truncation, so that a stale writer may leave a hole before its
 	// first byte.
 	hollow bool
+	// why is the reason of the gap at its end, truncated where it is empty.
+	why string
 
 	// handle is nil where the bytes exist no more.
 	handle atomic.Pointer[handle]
@@ -59,7 +61,9 @@ type generation struct {
 	refs   atomic.Int32
 
 	// The rest belongs to the tracker, under Set.mu.
-	mark  []byte    // the last bytes before markAt
+	seen  int64     // the size at the last look, which flushLocked publishes
+	next  uint64    // the place that it comes before, where that was found earlier
+	mark  []byte    // the last bytes before seen
 	mtime time.Time // of the file at the last look
 	grown time.Time // when the tracker last saw it grow
 }
@@ -85,7 +89,6 @@ func (g *generation) position(offset int64) source.Position {
 
 // same says whether the bytes that the tracker last saw are still there.
 func (g *generation) same(f *os.File) bool {
-	size := g.size.Load()
 	if h := g.head.Load(); len(h.bytes) > 0 && !h.begins(f) {
 		return false
 	}
@@ -93,11 +96,12 @@ func (g *generation) same(f *os.File) bool {
 		return true
 	}
 	b := make([]byte, len(g.mark))
-	n, _ := f.ReadAt(b, size-int64(len(b)))
+	n, _ := f.ReadAt(b, g.seen-int64(len(b)))
 	return n == len(b) && bytes.Equal(b, g.mark)
 }
 
-// grow publishes size after it has read what later looks compare.
+// grow notes size after it has read what later looks compare. It is published by flushLocked, so that older generations
+// that the same pass finds come first.
 func (g *generation) grow(f *os.File, size int64) bool {
 	if h := g.head.Load(); len(h.bytes) < headSize && int64(len(h.bytes)) < size {
 		b, err := readHead(f, int(min(size, headSize)))
@@ -111,6 +115,6 @@ func (g *generation) grow(f *os.File, size int64) bool {
 		return false
 	}
 	g.mark = mark
-	g.size.Store(size)
+	g.seen = size
 	return true
 }

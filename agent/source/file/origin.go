@@ -3,30 +3,70 @@ package file
 import (
 	"bytes"
 	"context"
-	"errors"
+	"fmt"
 	"os"
 
 	"github.com/spilelog/spile/agent/source"
 )
 
-func (s *Set) open(_ context.Context, start source.Start) (source.Reader, error) {
+// maxRange bounds the bytes of one ReadRange.
+const maxRange = 64 << 20
+
+func rangeError(at source.Position, from, to int64) error {
+	return fmt.Errorf("read range of %s: [%d, %d) is out of order or longer than %d bytes", at.Path, from, to, maxRange)
+}
+
+func goneError(at source.Position, from, to int64) error {
+	return fmt.Errorf("read range [%d, %d) of %s: %w", from, to, at.Path, source.ErrGone)
+}
+
+// open makes a reader and sets where it begins. History is searched without the lock: what grows meanwhile waits in
+// the reader's inbox.
+func (s *Set) open(ctx context.Context, start source.Start) (source.Reader, error) {
 	r := s.newReader(start.Accept)
+	if err := s.register(r, start.Resume); err != nil {
+		return nil, err
+	}
+	if start.Resume != nil || start.Since.IsZero() && start.Tail <= 0 {
+		return r, nil
+	}
+	if err := r.seekHistory(ctx, start); err != nil {
+		_ = r.Close()
+		return nil, fmt.Errorf("open reader: %w", err)
+	}
+	return r, nil
+}
+
+// register gives a reader its cursors and lets the tracker tell it what comes.
+func (s *Set) register(r *reader, resume []source.Position) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.running {
-		return nil, errNotRunning
+		return errNotRunning
+	}
+	s.scanLocked() // what exists now, not at the last poll
+	s.readers[r] = struct{}{}
+	if resume != nil {
+		s.resumeLocked(r, resume)
+		return nil
 	}
 	for _, t := range s.tracks {
-		g := t.gen
-		if g == nil || start.Accept != nil && !start.Accept(g.source) {
-			continue
+		if g := t.gen; g != nil && r.accepts(g.source) {
+			c := &cursor{gen: g.retain()}
+			r.add(c)
+			r.seekEnd(c)
+			c.end = c.off
 		}
-		c := &cursor{gen: g.retain(), end: g.size.Load()}
-		r.add(c)
-		r.seekEnd(c)
 	}
-	s.readers[r] = struct{}{}
-	return r, nil
+	for g := range s.draining { // a stale writer may go on
+		if r.accepts(g.source) {
+			c := &cursor{gen: g.retain()}
+			r.add(c)
+			r.seekEnd(c)
+			c.end = c.off
+		}
+	}
+	return nil
 }
 
 // seekEnd moves a cursor to the beginning of the last unfinished line.
@@ -36,10 +76,7 @@ func (r *reader) seekEnd(c *cursor) bool {
 		return false
 	}
 	off, ok := lineStart(h.f, c.off, c.gen.size.Load())
-	if !ok {
-		return false
-	}
-	return c.moveTo(h.f, off)
+	return ok && c.moveTo(h.f, off)
 }
 
 // moveTo sets a cursor's offset and reads what it must later find before it.
@@ -52,8 +89,8 @@ func (c *cursor) moveTo(f *os.File, off int64) bool {
 	return true
 }
 
-// lineStart finds the beginning of the line that holds the byte before end, or end itself where a line ends there. It
-// does not look before from, which is one.
+// lineStart finds the beginning of the unfinished line that reaches to end, which is end where a line ends there. It
+// does not look before from, which is the beginning of one.
 func lineStart(f *os.File, from, end int64) (int64, bool) {
 	buf := make([]byte, 4<<10)
 	for end > from {
@@ -67,9 +104,4 @@ func lineStart(f *os.File, from, end int64) (int64, bool) {
 		end -= n
 	}
 	return from, true
-}
-
-// ReadRange implements [source.Source].
-func (s *Set) ReadRange(at source.Position, from, to int64) ([]byte, error) {
-	return nil, errors.Join(source.ErrGone)
 }

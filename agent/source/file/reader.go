@@ -2,6 +2,7 @@ package file
 
 import (
 	"errors"
+	"slices"
 	"sync"
 
 	"github.com/spilelog/spile/agent/source"
@@ -20,7 +21,7 @@ type reader struct {
 	// mu guards what the tracker tells: generations to look at, true for those that are new.
 	mu     sync.Mutex
 	inbox  []notice
-	inSet  map[*generation]struct{}
+	place  map[*generation]int // of a generation in inbox
 	closed bool
 
 	lanes   map[string]*lane
@@ -48,7 +49,7 @@ type lane struct {
 func (s *Set) newReader(accept func(string) bool) *reader {
 	return &reader{
 		set: s, accept: accept, ready: make(chan struct{}, 1),
-		inSet: map[*generation]struct{}{}, lanes: map[string]*lane{},
+		place: map[*generation]int{}, lanes: map[string]*lane{},
 	}
 }
 
@@ -56,10 +57,14 @@ func (s *Set) newReader(accept func(string) bool) *reader {
 func (r *reader) notify(g *generation, fresh bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if _, ok := r.inSet[g]; ok || r.closed || r.accept != nil && !r.accept(g.source) {
+	if r.closed || !r.accepts(g.source) {
 		return
 	}
-	r.inSet[g] = struct{}{}
+	if i, ok := r.place[g]; ok {
+		r.inbox[i].fresh = r.inbox[i].fresh || fresh
+		return
+	}
+	r.place[g] = len(r.inbox)
 	r.inbox = append(r.inbox, notice{gen: g.retain(), fresh: fresh})
 	select {
 	case r.ready <- struct{}{}:
@@ -72,31 +77,46 @@ func (r *reader) take() bool {
 	r.mu.Lock()
 	inbox := r.inbox
 	r.inbox = nil
-	clear(r.inSet)
+	clear(r.place)
 	r.mu.Unlock()
 	for _, n := range inbox {
 		l := r.lanes[n.gen.path]
 		if n.fresh {
 			l = r.add(&cursor{gen: n.gen.retain()})
 		}
-		if l != nil && !l.active {
-			l.active = true
-			r.active = append(r.active, l)
+		if l != nil {
+			r.activate(l)
 		}
 		n.gen.release()
 	}
 	return len(inbox) > 0
 }
 
-// add appends a cursor, whose generation is retained already, to its lane.
+// add puts a cursor, whose generation is retained already, in its place in its lane.
 func (r *reader) add(c *cursor) *lane {
 	l := r.lanes[c.gen.path]
 	if l == nil {
 		l = &lane{path: c.gen.path}
 		r.lanes[l.path] = l
 	}
-	l.cursors = append(l.cursors, c)
+	at := len(l.cursors)
+	for i, o := range l.cursors {
+		if c.gen.next != 0 && o.gen.place == c.gen.next {
+			at = i
+		}
+	}
+	l.cursors = slices.Insert(l.cursors, at, c)
 	return l
+}
+
+func (r *reader) accepts(name string) bool { return r.accept == nil || r.accept(name) }
+
+// activate puts a lane among those that are read in turn.
+func (r *reader) activate(l *lane) {
+	if !l.active {
+		l.active = true
+		r.active = append(r.active, l)
+	}
 }
 
 // Next implements [source.Reader].
@@ -132,7 +152,7 @@ func (r *reader) step(l *lane) *source.Block {
 		if finished {
 			r.passed(c)
 			c.gen.release()
-			l.cursors = append(l.cursors[:i], l.cursors[i+1:]...)
+			l.cursors = slices.Delete(l.cursors, i, i+1)
 		} else {
 			i++
 		}

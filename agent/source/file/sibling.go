@@ -1,50 +1,290 @@
 package file
 
 import (
+	"bytes"
 	"io/fs"
-	"log/slog"
-
-	"github.com/fsnotify/fsnotify"
+	"os"
+	"path/filepath"
+	"sort"
+	"time"
 )
 
-// folder is a directory that holds followed files.
+// dirSlack is how long after a change of a folder another change may leave the same time stamp.
+const dirSlack = 50 * time.Millisecond
+
+// maxOpenSiblings bounds the files of one folder that wait open for a truncation to follow their copying.
+const maxOpenSiblings = 64
+
+// fileID tells files apart while they exist.
+type fileID struct{ dev, ino uint64 }
+
+// folder is a directory that holds followed files, and what was found of their rotated siblings.
 type folder struct {
+	dir     string
 	watched bool
+	failed  string // why it cannot be watched
+	siblings
+	looked time.Time // when the siblings were collected last
+	mtime  time.Time // of the directory at that time
+	again  bool      // a sibling was empty or may be a copy in progress
 }
 
-func (f *folder) forgetLocked() {}
+// siblings are rotated files by identity.
+type siblings map[fileID]*sibling
 
-// watchLocked asks once to be woken by changes in dir.
-func (s *Set) watchLocked(w *fsnotify.Watcher, dir string) {
+// sibling is a file that by its name was rotated away from a followed path.
+type sibling struct {
+	id    fileID
+	path  string
+	size  int64
+	mtime time.Time
+	head  []byte
+	fresh bool    // appeared while the set ran, and nobody has said yet what it is
+	open  *handle // kept while fresh or while it may be a copy in progress
+	since time.Time
+	seen  bool
+	last  time.Time // when it was listed last
+}
+
+func (b *sibling) close() {
+	b.open.release()
+	b.open = nil
+}
+
+func (f *folder) forget() {
+	for _, b := range f.siblings {
+		b.close()
+	}
+}
+
+// folderLocked returns the folder of a path.
+func (s *Set) folderLocked(dir string) *folder {
 	f := s.folders[dir]
 	if f == nil {
-		f = &folder{}
+		f = &folder{dir: dir, siblings: siblings{}}
 		s.folders[dir] = f
 	}
-	if f.watched || w == nil || w.Events == nil {
-		return
-	}
-	if err := w.Add(dir); err != nil {
-		s.log.Warn("file_watch_failed", slog.String("folder", dir), slog.Any("error", err))
-	}
-	f.watched = true
+	return f
 }
 
-// truncatedLocked ends the track's generation where it was cut and begins the next one in the same file.
-func (s *Set) truncatedLocked(t *track, info fs.FileInfo) {
-	old := t.gen
-	h := old.handle.Load().retain()
-	old.lost.Store(old.size.Load())
-	old.torn.Store(true)
-	old.size.Store(0)
-	old.handle.Swap(nil).release()
-	old.sealed.Store(true)
-	s.wakeLocked(old)
-	old.release()
-	t.gen = s.newGenerationLocked(t, h, info)
-	t.gen.hollow = true
-	if info.Size() > 0 {
-		t.gen.grow(h.f, info.Size())
+// collectLocked looks which siblings a folder has. Those that are new are left open and fresh.
+func (s *Set) collectLocked(f *folder) {
+	for range maxRounds { // a listing may miss what is renamed meanwhile
+		info, err := os.Stat(f.dir)
+		if err != nil {
+			return
+		}
+		s.listLocked(f)
+		if f.mtime = info.ModTime(); f.mtime.Equal(modified(f.dir)) {
+			return
+		}
 	}
-	s.arriveLocked(t.gen)
+}
+
+func modified(path string) time.Time {
+	info, err := os.Stat(path)
+	if err != nil {
+		return time.Time{}
+	}
+	return info.ModTime()
+}
+
+func (s *Set) listLocked(f *folder) {
+	f.looked, f.again = time.Now(), false
+	entries, err := os.ReadDir(f.dir)
+	if err != nil && len(entries) == 0 {
+		return
+	}
+	for _, b := range f.siblings {
+		b.seen = false
+	}
+	for _, e := range entries {
+		path := filepath.Join(f.dir, e.Name())
+		if !e.Type().IsRegular() || s.familyLocked(path) == nil {
+			continue
+		}
+		if info, err := e.Info(); err == nil && info.Mode().IsRegular() {
+			s.siblingLocked(f, path, info)
+		}
+	}
+	for id, b := range f.siblings {
+		// One that waits open is kept: it may be a copy that was compressed and removed at once. The rest is kept for
+		// a while too: a listing may miss what is just being renamed.
+		if b.seen {
+			b.last = f.looked
+		} else if b.open == nil && f.looked.Sub(b.last) > forgetAfter {
+			delete(f.siblings, id)
+		}
+	}
+}
+
+// siblingLocked brings what is known of one sibling up to date.
+func (s *Set) siblingLocked(f *folder, path string, info fs.FileInfo) {
+	dev, ino := identity(info)
+	id := fileID{dev, ino}
+	b := f.siblings[id]
+	if b != nil && b.path == path && b.size == info.Size() && b.mtime.Equal(info.ModTime()) {
+		b.seen = true
+		return
+	}
+	if info.Size() == 0 {
+		f.again = f.again || b == nil
+		return
+	}
+	file, info, err := s.openFile(path)
+	if err != nil {
+		f.again = true
+		return
+	}
+	h := newHandle(file)
+	defer func() { h.release() }()
+	dev, ino = identity(info)
+	id = fileID{dev, ino}
+	head, err := readHead(file, headSize)
+	if err != nil || len(head) == 0 {
+		f.again = true
+		return
+	}
+	b = f.siblings[id]
+	if b == nil || !bytes.HasPrefix(head, b.head) { // new, or another file under a used inode
+		if b != nil {
+			b.close()
+		}
+		b = &sibling{id: id, since: time.Now()}
+		if s.newSiblingLocked(f, id, file, info) {
+			b.fresh = true
+			b.open = h.retain()
+		}
+		f.siblings[id] = b
+	}
+	b.path, b.size, b.mtime, b.head, b.seen = path, info.Size(), info.ModTime(), head, true
+}
+
+// newSiblingLocked says whether a sibling that was not known holds something that may have to be read.
+func (s *Set) newSiblingLocked(f *folder, id fileID, file *os.File, info fs.FileInfo) bool {
+	if s.first || info.ModTime().Before(s.started) {
+		return false
+	}
+	return s.heldLocked(id, file) == nil
+}
+
+// heldLocked returns the generation that is followed under the identity and begins as the file does.
+func (s *Set) heldLocked(id fileID, file *os.File) *generation {
+	is := func(g *generation) bool {
+		if g == nil || g.dev != id.dev || g.ino != id.ino {
+			return false
+		}
+		h := g.head.Load()
+		return len(h.bytes) == 0 || h.begins(file)
+	}
+	for _, t := range s.tracks {
+		if is(t.gen) {
+			return t.gen
+		}
+	}
+	for g := range s.draining {
+		if is(g) {
+			return g
+		}
+	}
+	return nil
+}
+
+// classifyLocked decides about a folder's fresh siblings: a copy of a live file is kept open until the file is
+// truncated; everything else is a generation that came and went unseen.
+func (s *Set) classifyLocked(f *folder) {
+	var unseen []*sibling
+	waiting := 0
+	for _, b := range f.siblings {
+		if b.open == nil {
+			continue
+		}
+		if !b.fresh {
+			if time.Since(b.since) > s.rotateWait || waiting >= maxOpenSiblings {
+				b.close() // a truncation that still comes finds it by name
+			} else {
+				waiting++
+			}
+			continue
+		}
+		t := s.familyLocked(b.path)
+		switch {
+		case t == nil || s.heldLocked(b.id, b.open.f) != nil || f.twin(b):
+			b.fresh = false
+			b.close()
+		case t.gen != nil && startsAlike(t.gen.head.Load().bytes, b.head):
+			b.fresh, b.since = false, time.Now()
+		default:
+			unseen = append(unseen, b)
+		}
+	}
+	sort.Slice(unseen, func(i, j int) bool { return unseen[i].before(unseen[j]) })
+	for _, b := range unseen {
+		s.adoptLocked(f, b)
+	}
+}
+
+// before orders siblings by age, the oldest first.
+func (b *sibling) before(o *sibling) bool {
+	if m, n := rotationNumber(b.path), rotationNumber(o.path); m > 0 && n > 0 && m != n {
+		return m > n
+	}
+	return b.mtime.Before(o.mtime)
+}
+
+// twin says whether another known sibling has the same content.
+func (f *folder) twin(b *sibling) bool {
+	for _, o := range f.siblings {
+		if o != b && !o.fresh && o.seen && o.size == b.size && bytes.Equal(o.head, b.head) && sameTail(o, b) {
+			return true
+		}
+	}
+	return false
+}
+
+func sameTail(known, b *sibling) bool {
+	f, err := os.Open(known.path)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = f.Close() }()
+	if info, err := f.Stat(); err != nil || info.Size() != b.size {
+		return false
+	}
+	n := min(b.size, window)
+	one, two := make([]byte, n), make([]byte, n)
+	got, _ := f.ReadAt(one, b.size-n)
+	if m, _ := b.open.f.ReadAt(two, b.size-n); int64(got) < n || int64(m) < n {
+		return false
+	}
+	return bytes.Equal(one, two)
+}
+
+// startsAlike says whether the shorter of two beginnings, which is not empty, begins the other.
+func startsAlike(a, b []byte) bool {
+	n := min(len(a), len(b))
+	return n > 0 && bytes.Equal(a[:n], b[:n])
+}
+
+// adoptLocked makes a fresh sibling a generation that is read from its beginning.
+func (s *Set) adoptLocked(f *folder, b *sibling) {
+	b.fresh = false
+	h := b.open
+	b.open = nil
+	info, err := h.f.Stat()
+	if err != nil {
+		h.release()
+		return
+	}
+	t := s.familyLocked(b.path)
+	g := s.newGenerationLocked(t, h, info)
+	if !s.growLocked(g, h.f, info.Size()) {
+		g.release()
+		return
+	}
+	if t.gen != nil {
+		g.next = t.gen.place
+	}
+	s.draining[g] = struct{}{}
+	s.unseen = append(s.unseen, g)
 }

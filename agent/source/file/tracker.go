@@ -1,200 +1,192 @@
 package file
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"os"
 	"path/filepath"
+	"sort"
 	"time"
-
-	"github.com/fsnotify/fsnotify"
 )
 
-// scanShare bounds the part of the time that polling may take: a scan is followed by at least so many times its length.
-const scanShare = 20
+// maxRounds bounds how often one pass looks again because files rotated while it looked.
+const maxRounds = 8
+
+// forgetAfter is how long a path that is gone is remembered, so that siblings that appear late find their family.
+const forgetAfter = time.Minute
 
 // track is one path that a glob allows.
 type track struct {
 	path, source string
 	gen          *generation // what the path names now, nil where nothing can be read
-	real         string      // where the path led at the last look, the same but for links
+	link         string      // the file that the path led to at the last look, if it is a link
 	problem      string
-	missed       bool // the last search did not find the path
+	gone         time.Time // when the path was first found missing
 }
 
-// Run implements [source.Source].
-func (s *Set) Run(ctx context.Context) error {
-	watcher, err := fsnotify.NewBufferedWatcher(4096)
-	if err != nil { // polling goes on without the hint
-		s.log.Warn("file_watch_failed", slog.Any("error", err))
-		watcher = &fsnotify.Watcher{}
-	} else {
-		defer func() { _ = watcher.Close() }()
+// passLocked brings the given tracks up to date, with the siblings of the folders in dirs. Siblings are collected
+// before live files are looked at, so that the copy of a live file can be told from a file of its own.
+func (s *Set) passLocked(dirty map[*track]struct{}, dirs map[string]bool) {
+	touched := map[*folder]struct{}{}
+	collect := func(dir string) {
+		f := s.folderLocked(dir)
+		s.collectLocked(f)
+		touched[f] = struct{}{}
 	}
-	s.mu.Lock()
-	if s.running {
-		s.mu.Unlock()
-		return errors.New("run file source: it runs already")
+	for dir := range dirs {
+		collect(dir)
+		s.lookInLocked(dir)
 	}
-	s.running = true
-	took := s.scanLocked(watcher)
-	s.mu.Unlock()
-	defer s.stop()
-
-	timer := time.NewTimer(max(s.poll, scanShare*took))
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case ev, ok := <-watcher.Events:
-			if !ok {
-				watcher.Events = nil
-				continue
-			}
-			s.mu.Lock()
-			s.eventsLocked(watcher, ev)
-			s.mu.Unlock()
-			continue
-		case err := <-watcher.Errors:
-			if err != nil && !errors.Is(err, fsnotify.ErrEventOverflow) {
-				s.log.Warn("file_watch_failed", slog.Any("error", err))
-			}
-		case <-timer.C:
+	for t := range dirty {
+		if !dirs[filepath.Dir(t.path)] {
+			s.lookLocked(t)
 		}
-		s.mu.Lock()
-		took = s.scanLocked(watcher)
-		s.mu.Unlock()
-		timer.Reset(max(s.poll, scanShare*took))
+	}
+	for range maxRounds {
+		if len(s.rotated) == 0 {
+			break
+		}
+		again := s.rotated
+		s.rotated = map[string]bool{}
+		for dir := range again {
+			collect(dir)
+			s.lookInLocked(dir)
+		}
+	}
+	for f := range touched {
+		s.classifyLocked(f)
+	}
+	s.flushLocked()
+}
+
+func (s *Set) lookInLocked(dir string) {
+	for path, t := range s.tracks {
+		if filepath.Dir(path) == dir {
+			s.lookLocked(t)
+		}
 	}
 }
 
-// stop lets go of every file; readers keep what they hold.
-func (s *Set) stop() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.running = false
+// flushLocked hands new generations to the readers: those that came and went unseen by age, then what is live.
+func (s *Set) flushLocked() {
+	defer s.publishLocked()
+	if len(s.unseen) == 0 && len(s.live) == 0 {
+		return
+	}
+	current := map[*generation]bool{}
 	for _, t := range s.tracks {
-		if t.gen != nil {
-			t.gen.release()
+		current[t.gen] = true
+	}
+	passed := 0
+	for _, g := range s.live {
+		if !current[g] {
+			s.unseen = append(s.unseen, g)
+			passed++
 		}
 	}
-	for g := range s.draining {
-		g.release()
+	if passed > 0 {
+		sort.SliceStable(s.unseen, func(i, j int) bool { return s.unseen[i].mtime.Before(s.unseen[j].mtime) })
 	}
-	for _, f := range s.folders {
-		f.forgetLocked()
+	for _, g := range s.unseen {
+		s.arriveLocked(g)
 	}
-	s.tracks, s.folders, s.draining = map[string]*track{}, map[string]*folder{}, map[*generation]struct{}{}
+	for _, g := range s.live {
+		if current[g] {
+			s.arriveLocked(g)
+		}
+	}
+	s.unseen, s.live = nil, nil
 }
 
-// scanLocked looks at everything and returns how long that took.
-func (s *Set) scanLocked(w *fsnotify.Watcher) time.Duration {
-	began := time.Now()
-	for _, t := range s.tracks {
-		t.missed = true
+// publishLocked tells the readers what grew.
+func (s *Set) publishLocked() {
+	for _, g := range s.grown {
+		g.size.Store(g.seen)
+		s.wakeLocked(g)
 	}
-	clear(s.problems)
-	for i := range s.globs {
-		g := &s.globs[i]
-		paths, err := g.search()
-		if err != nil {
-			s.problems[g.name(g.pattern)] = err.Error()
-			continue
-		}
-		for _, path := range paths {
-			if t := s.tracks[path]; t != nil {
-				t.missed = false
-			} else {
-				s.tracks[path] = &track{path: path, source: g.name(path)}
-			}
-		}
-	}
-	for _, t := range s.tracks {
-		s.lookLocked(w, t)
-	}
-	s.drainLocked()
-	s.tellChangesLocked()
-	return time.Since(began)
-}
-
-// eventsLocked handles one event and all that wait behind it.
-func (s *Set) eventsLocked(w *fsnotify.Watcher, ev fsnotify.Event) {
-	dirty := map[string]fsnotify.Op{ev.Name: ev.Op}
-	for more := true; more && len(dirty) < 1024; {
-		select {
-		case ev, ok := <-w.Events:
-			if more = ok; ok {
-				dirty[ev.Name] |= ev.Op
-			}
-		default:
-			more = false
-		}
-	}
-	for name, op := range dirty {
-		s.touchedLocked(w, name, op)
-	}
-	s.tellChangesLocked()
-}
-
-func (s *Set) touchedLocked(w *fsnotify.Watcher, name string, op fsnotify.Op) {
-	t := s.tracks[name]
-	if t == nil && op.Has(fsnotify.Create) {
-		if g := s.globFor(name); g != nil {
-			t = &track{path: name, source: g.name(name)}
-			s.tracks[name] = t
-		}
-	}
-	if t != nil {
-		s.lookLocked(w, t)
-	}
+	clear(s.grown)
+	s.grown = s.grown[:0]
 }
 
 // lookLocked brings a track up to date with the file system.
-func (s *Set) lookLocked(w *fsnotify.Watcher, t *track) {
-	real, info, err := s.resolve(t.path)
+func (s *Set) lookLocked(t *track) {
+	file, info, err := s.resolve(t.path)
 	t.problem = ""
 	switch {
 	case err != nil && errors.Is(err, fs.ErrNotExist):
-		s.leaveLocked(t)
-		if t.missed {
-			delete(s.tracks, t.path)
-		}
+		s.missingLocked(t)
+		return
+	case err != nil && errors.Is(err, fs.ErrPermission):
+		t.problem = err.Error() // what is open goes on
 		return
 	case err != nil:
 		t.problem = err.Error()
 		s.leaveLocked(t)
 		return
 	}
-	t.real = real
-	s.watchLocked(w, filepath.Dir(t.path))
+	t.gone = time.Time{}
+	s.followLinkLocked(t, file)
 	dev, ino := identity(info)
 	if t.gen != nil && t.gen.dev == dev && t.gen.ino == ino {
 		s.checkLocked(t)
 		return
 	}
-	f, info, err := s.openFile(real)
+	f, info, err := s.openFile(file)
 	if err != nil {
 		t.problem = err.Error()
-		if t.gen != nil {
-			s.leaveLocked(t)
-		}
+		s.leaveLocked(t)
 		return
 	}
 	s.leaveLocked(t)
 	s.enterLocked(t, f, info)
 }
 
-// enterLocked begins a generation with the open file.
-func (s *Set) enterLocked(t *track, f *os.File, info fs.FileInfo) {
-	t.gen = s.newGenerationLocked(t, newHandle(f), info)
-	if info.Size() > 0 {
-		t.gen.grow(f, info.Size())
+func (s *Set) missingLocked(t *track) {
+	s.leaveLocked(t)
+	if t.gone.IsZero() {
+		t.gone = time.Now()
+	} else if time.Since(t.gone) > forgetAfter {
+		delete(s.tracks, t.path)
+		delete(s.links, t.link)
 	}
-	s.arriveLocked(t.gen)
+}
+
+// followLinkLocked remembers where a linked path leads, to be woken by changes there.
+func (s *Set) followLinkLocked(t *track, file string) {
+	link := ""
+	if file != t.path {
+		link = file
+		s.watchLocked(filepath.Dir(file))
+	}
+	if link == t.link {
+		return
+	}
+	delete(s.links, t.link)
+	if t.link = link; link != "" {
+		s.links[link] = t
+	}
+}
+
+// enterLocked makes the open file the track's generation: one that is followed already under another name, or a new one.
+func (s *Set) enterLocked(t *track, f *os.File, info fs.FileInfo) {
+	dev, ino := identity(info)
+	if g := s.heldLocked(fileID{dev, ino}, f); g != nil {
+		_ = f.Close()
+		t.gen = g.retain()
+		if _, ok := s.draining[g]; ok {
+			delete(s.draining, g)
+			g.release()
+		}
+		return
+	}
+	s.watchLocked(filepath.Dir(t.path))
+	t.gen = s.newGenerationLocked(t, newHandle(f), info)
+	s.growLocked(t.gen, f, info.Size())
+	s.live = append(s.live, t.gen)
+	if !s.first {
+		s.rotated[filepath.Dir(t.path)] = true
+	}
 }
 
 func (s *Set) newGenerationLocked(t *track, h *handle, info fs.FileInfo) *generation {
@@ -214,8 +206,27 @@ func (s *Set) leaveLocked(t *track) {
 		return
 	}
 	t.gen = nil
+	s.rotated[filepath.Dir(t.path)] = true
+	if s.trackOfLocked(g) != nil { // it has another name that a glob allows
+		g.release()
+		return
+	}
 	g.grown = time.Now()
 	s.draining[g] = struct{}{}
+	s.drainOneLocked(g)
+}
+
+// trackOfLocked returns a track whose live generation g is, nil where it is none's.
+func (s *Set) trackOfLocked(g *generation) *track {
+	if t := s.tracks[g.path]; t != nil && t.gen == g {
+		return t
+	}
+	for _, t := range s.tracks {
+		if t.gen == g {
+			return t
+		}
+	}
+	return nil
 }
 
 // checkLocked looks whether the track's file grew or was truncated.
@@ -227,37 +238,61 @@ func (s *Set) checkLocked(t *track) {
 		t.problem = fmt.Sprintf("look at %s: %v", t.path, err)
 		return
 	}
-	if info.Size() == g.size.Load() && info.ModTime().Equal(g.mtime) {
-		return
-	}
-	if info.Size() < g.size.Load() || !g.same(h.f) {
+	if !s.grewLocked(g, h.f, info) {
 		s.truncatedLocked(t, info)
-		return
+	}
+}
+
+// grewLocked publishes what a file has more than at the last look; false says that it is not what it was.
+func (s *Set) grewLocked(g *generation, f *os.File, info fs.FileInfo) bool {
+	size := g.seen
+	if info.Size() == size && info.ModTime().Equal(g.mtime) {
+		return true
+	}
+	if info.Size() < size || !g.same(f) {
+		return false
+	}
+	if info.Size() > size {
+		if !s.growLocked(g, f, info.Size()) {
+			return true // it changes just now: the next look tells how
+		}
+		g.grown = time.Now()
 	}
 	g.mtime = info.ModTime()
-	if info.Size() > g.size.Load() && g.grow(h.f, info.Size()) {
-		g.grown = time.Now()
-		s.wakeLocked(g)
+	return true
+}
+
+func (s *Set) growLocked(g *generation, f *os.File, size int64) bool {
+	if size > g.seen {
+		if !g.grow(f, size) {
+			return false
+		}
+		s.grown = append(s.grown, g)
 	}
+	return true
 }
 
 // drainLocked looks at the files that lost their names and lets go of those that are finished.
 func (s *Set) drainLocked() {
 	for g := range s.draining {
-		if h := g.handle.Load(); h != nil {
-			if info, err := h.f.Stat(); err == nil {
-				if info.Size() > g.size.Load() && g.grow(h.f, info.Size()) {
-					g.grown = time.Now()
-					s.wakeLocked(g)
-				}
-			}
-		}
-		if time.Since(g.grown) >= s.rotateWait {
-			g.sealed.Store(true)
-			s.wakeLocked(g)
-			delete(s.draining, g)
-			g.release()
-		}
+		s.drainOneLocked(g)
+	}
+	s.publishLocked()
+}
+
+func (s *Set) drainOneLocked(g *generation) {
+	h := g.handle.Load()
+	info, err := h.f.Stat()
+	if err == nil && !s.grewLocked(g, h.f, info) {
+		s.sealTruncatedLocked(g)
+	} else if time.Since(g.grown) >= s.rotateWait {
+		g.size.Store(g.seen)
+		g.sealed.Store(true)
+		s.wakeLocked(g)
+	}
+	if g.sealed.Load() {
+		delete(s.draining, g)
+		g.release()
 	}
 }
 

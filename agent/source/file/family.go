@@ -1,0 +1,79 @@
+package file
+
+import (
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// compressed are the endings of siblings that are not read live.
+var compressed = [...]string{".gz", ".zst", ".bz2", ".xz"}
+
+// bases lists the paths whose rotated sibling a file may be by its name: NAME.SUFFIX, NAME-SUFFIX, and the same before
+// ".log", with the most specific first. A suffix is a number, a date or a time, or a word that says old.
+func bases(path string) []string {
+	dir, name := filepath.Split(path)
+	for _, end := range compressed {
+		if strings.HasSuffix(name, end) {
+			return nil
+		}
+	}
+	var out []string
+	for i := len(name) - 1; i > 0; i-- {
+		if name[i] != '.' && name[i] != '-' {
+			continue
+		}
+		suffix := name[i+1:]
+		if rotationSuffix(suffix) {
+			out = append(out, dir+name[:i])
+		}
+		if stem, ok := strings.CutSuffix(suffix, ".log"); ok && rotationSuffix(stem) {
+			out = append(out, dir+name[:i]+".log")
+		}
+	}
+	return out
+}
+
+// shadow says whether path is matched by a glob only because the glob takes rotated siblings along: it is then read
+// as a generation of the file that it was, not as a file of its own.
+func (s *Set) shadow(path string) bool {
+	for _, base := range bases(path) {
+		if strings.HasPrefix(path, base) && s.globFor(base) != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// familyLocked returns the track whose rotated sibling path may be, nil where there is none.
+func (s *Set) familyLocked(path string) *track {
+	for _, base := range bases(path) {
+		if t := s.tracks[base]; t != nil {
+			return t
+		}
+	}
+	return nil
+}
+
+// rotationSuffix says whether s looks like what a rotation appends.
+func rotationSuffix(s string) bool {
+	switch s {
+	case "":
+		return false
+	case "old", "bak", "prev", "orig":
+		return true
+	}
+	if s[0] < '0' || s[0] > '9' {
+		return false
+	}
+	return strings.Trim(s, "0123456789-_.:TZ") == ""
+}
+
+// rotationNumber is N of NAME.N, 0 for any other name.
+func rotationNumber(name string) int {
+	n, err := strconv.Atoi(name[strings.LastIndexByte(name, '.')+1:])
+	if err != nil || n >= 1_000_000 { // a date is no number of rotations
+		return 0
+	}
+	return n
+}

@@ -1,0 +1,279 @@
+package file
+
+import (
+	"os"
+	"path/filepath"
+	"sort"
+	"time"
+
+	"github.com/spilelog/spile/agent/source"
+	"github.com/spilelog/spile/wire"
+)
+
+// place is a generation that a resumed reader begins with.
+type place struct {
+	gen    *generation
+	off    int64
+	number int // of NAME.N
+	mtime  time.Time
+	live   bool
+	own    bool // the position named it, rather than that it appeared since
+}
+
+// resumeLocked sets a reader's cursors from positions: each place where it lies now, then what appeared after it.
+func (s *Set) resumeLocked(r *reader, positions []source.Position) {
+	byPath := map[string][]source.Position{}
+	for _, p := range positions {
+		if r.accepts(p.Source) {
+			byPath[p.Path] = append(byPath[p.Path], p)
+		}
+	}
+	for path := range byPath {
+		if s.tracks[path] == nil {
+			if g := s.globFor(path); g != nil {
+				s.tracks[path] = &track{path: path, source: g.name(path), gone: time.Now()}
+			}
+		}
+	}
+	for path, t := range s.tracks {
+		if r.accepts(t.source) {
+			s.resumePathLocked(r, t, byPath[path])
+			delete(byPath, path)
+		}
+	}
+	for _, rest := range byPath { // no glob allows them any more
+		for _, p := range rest {
+			r.addLost(p)
+		}
+	}
+}
+
+func (s *Set) resumePathLocked(r *reader, t *track, positions []source.Position) {
+	f := s.folderLocked(filepath.Dir(t.path))
+	if len(positions) > 0 {
+		s.collectLocked(f)
+	}
+	var places []place
+	found := map[*sibling]bool{}
+	for _, p := range positions {
+		at, b, ok := s.locateLocked(t, f, p)
+		switch {
+		case ok:
+			at.own = true
+			places = append(places, at)
+			if b != nil {
+				found[b] = true
+			}
+		case p.PrintLen > 0:
+			r.addLost(p)
+		}
+	}
+	sort.SliceStable(places, func(i, j int) bool { return places[i].before(places[j]) })
+	if n := len(places); n > 0 && !places[n-1].live {
+		places = append(places, s.laterLocked(t, f, places[n-1], found)...)
+	}
+	hasLive := false
+	for _, p := range places {
+		hasLive = hasLive || p.gen == t.gen
+		r.begin(p.gen, p.off)
+	}
+	if !hasLive && t.gen != nil {
+		r.begin(t.gen, 0)
+	}
+}
+
+func (p place) before(o place) bool {
+	if p.live != o.live {
+		return o.live
+	}
+	if p.number > 0 && o.number > 0 && p.number != o.number {
+		return p.number > o.number
+	}
+	return p.mtime.Before(o.mtime)
+}
+
+// locateLocked finds where the bytes of a position lie now: in the live file, in one that is being drained, or in a
+// sibling, by identity before content alone.
+func (s *Set) locateLocked(t *track, f *folder, p source.Position) (place, *sibling, bool) {
+	if t.gen != nil && t.gen.holds(p) {
+		return place{gen: t.gen, off: p.Offset, live: true}, nil, true
+	}
+	for g := range s.draining {
+		if g.holds(p) {
+			return place{gen: g, off: p.Offset, mtime: g.mtime}, f.siblings[fileID{g.dev, g.ino}], true
+		}
+	}
+	for _, byID := range []bool{true, false} {
+		if !byID && p.PrintLen == 0 {
+			break
+		}
+		for _, b := range f.siblings {
+			if s.familyLocked(b.path) != t || byID != (b.id == fileID{p.Device, p.Inode}) {
+				continue
+			}
+			if g := s.siblingGenerationLocked(t, b, p); g != nil {
+				return place{gen: g, off: p.Offset, number: rotationNumber(b.path), mtime: b.mtime}, b, true
+			}
+		}
+	}
+	return place{}, nil, false
+}
+
+// holds says whether the generation is the one that p names and still has its offset.
+func (g *generation) holds(p source.Position) bool {
+	h := g.handle.Load()
+	return h != nil && g.dev == p.Device && g.ino == p.Inode && g.size.Load() >= p.Offset &&
+		printMatches(h.f, p.Print, p.PrintLen)
+}
+
+// siblingGenerationLocked makes a sibling a generation, if it has the bytes of p; it is drained like any rotated file.
+func (s *Set) siblingGenerationLocked(t *track, b *sibling, p source.Position) *generation {
+	h := s.reopen(b)
+	if h == nil {
+		return nil
+	}
+	info, err := h.f.Stat()
+	if err != nil || info.Size() < p.Offset || !printMatches(h.f, p.Print, p.PrintLen) {
+		h.release()
+		return nil
+	}
+	if g := s.heldLocked(b.id, h.f); g != nil {
+		h.release()
+		return g
+	}
+	g := s.newGenerationLocked(t, h, info)
+	if !g.grow(h.f, info.Size()) {
+		g.release()
+		return nil
+	}
+	g.size.Store(g.seen)
+	b.fresh = false
+	b.close()
+	s.draining[g] = struct{}{}
+	return g
+}
+
+// laterLocked lists the siblings that are younger than the last place that was found, to be read from their beginning.
+func (s *Set) laterLocked(t *track, f *folder, last place, found map[*sibling]bool) []place {
+	var later []place
+	for _, b := range f.siblings {
+		if found[b] || s.familyLocked(b.path) != t {
+			continue
+		}
+		at := place{number: rotationNumber(b.path), mtime: b.mtime}
+		if !last.before(at) {
+			continue
+		}
+		if t.gen != nil && startsAlike(t.gen.head.Load().bytes, b.head) {
+			continue // a copy of the live file that was not truncated
+		}
+		if at.gen = s.siblingGenerationLocked(t, b, source.Position{}); at.gen != nil {
+			later = append(later, at)
+		}
+	}
+	sort.SliceStable(later, func(i, j int) bool { return later[i].before(later[j]) })
+	return later
+}
+
+// begin adds a cursor at an offset that was a line's beginning.
+func (r *reader) begin(g *generation, off int64) {
+	c := &cursor{gen: g.retain(), end: g.size.Load()}
+	h := g.handle.Load()
+	if h == nil || !c.moveTo(h.f, off) {
+		c.off, c.nbefore = off, 0 // the read finds out what became of it
+	}
+	c.history = c.off < c.end
+	if c.history {
+		r.history++
+	}
+	r.activate(r.add(c))
+}
+
+// addLost adds what stands for a place whose bytes are gone: one gap.
+func (r *reader) addLost(p source.Position) {
+	r.set.lastID++
+	g := &generation{place: r.set.lastID, source: p.Source, path: p.Path, dev: p.Device, ino: p.Inode}
+	g.why = wire.ReasonRotated
+	g.head.Store(&head{crc: p.Print})
+	g.torn.Store(true)
+	g.sealed.Store(true)
+	g.refs.Store(1)
+	r.activate(r.add(&cursor{gen: g, off: p.Offset}))
+}
+
+// ReadRange implements [source.Source].
+func (s *Set) ReadRange(at source.Position, from, to int64) ([]byte, error) {
+	if from < 0 || to < from || to-from > maxRange {
+		return nil, rangeError(at, from, to)
+	}
+	if at.PrintLen == 0 {
+		return nil, goneError(at, from, to)
+	}
+	handles, err := s.candidates(at)
+	if err != nil {
+		return nil, err
+	}
+	var data []byte
+	for _, h := range handles {
+		if data == nil {
+			data = rangeOf(h.f, at, from, to)
+		}
+		h.release()
+	}
+	if data == nil {
+		return nil, goneError(at, from, to)
+	}
+	return data, nil
+}
+
+// rangeOf reads a range of the file if it has the print of at before the read and after it.
+func rangeOf(f *os.File, at source.Position, from, to int64) []byte {
+	if !printMatches(f, at.Print, at.PrintLen) {
+		return nil
+	}
+	data := make([]byte, to-from)
+	if n, _ := f.ReadAt(data, from); n < len(data) {
+		return nil
+	}
+	if !printMatches(f, at.Print, at.PrintLen) {
+		return nil
+	}
+	return data
+}
+
+// candidates opens what may hold the bytes of a position, the likeliest first.
+func (s *Set) candidates(at source.Position) ([]*handle, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.running {
+		return nil, errNotRunning
+	}
+	var same, alike []*handle
+	add := func(g *generation) {
+		if h := g.handle.Load(); h != nil && g.dev == at.Device && g.ino == at.Inode {
+			same = append(same, h.retain())
+		}
+	}
+	t := s.tracks[at.Path]
+	if t != nil && t.gen != nil {
+		add(t.gen)
+	}
+	for g := range s.draining {
+		add(g)
+	}
+	if t != nil {
+		f := s.folderLocked(filepath.Dir(at.Path))
+		s.collectLocked(f)
+		for _, b := range f.siblings {
+			if s.familyLocked(b.path) != t {
+				continue
+			}
+			if h := s.reopen(b); h != nil && b.id == (fileID{at.Device, at.Inode}) {
+				same = append(same, h)
+			} else if h != nil {
+				alike = append(alike, h)
+			}
+		}
+	}
+	return append(same, alike...), nil
+}

@@ -1,0 +1,102 @@
+package file
+
+import (
+	"bytes"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// tearTime is how near its last growth a truncation must come for unseen lines to be likely: between the end of a
+// copy, or the last look, and the truncation.
+const tearTime = 2 * time.Second
+
+// truncatedLocked ends the track's generation where it was cut, in the copy that was made of it if there is one, and
+// begins the next generation in the same file.
+func (s *Set) truncatedLocked(t *track, info fs.FileInfo) {
+	old := t.gen
+	h := old.handle.Load().retain()
+	s.sealTruncatedLocked(old)
+	old.release()
+	t.gen = s.newGenerationLocked(t, h, info)
+	t.gen.hollow = true
+	s.growLocked(t.gen, h.f, info.Size())
+	s.live = append(s.live, t.gen)
+	s.rotated[filepath.Dir(t.path)] = true
+}
+
+// sealTruncatedLocked ends a generation whose bytes are no longer in its own file.
+func (s *Set) sealTruncatedLocked(g *generation) {
+	g.lost.Store(g.seen)
+	g.torn.Store(time.Since(g.mtime) < tearTime)
+	f := s.folderLocked(filepath.Dir(g.path))
+	s.collectLocked(f)
+	copied, size := s.copyLocked(f, g)
+	g.seen = size
+	g.size.Store(size)
+	g.handle.Swap(copied).release()
+	g.sealed.Store(true)
+	s.wakeLocked(g)
+	s.log.Debug("file_truncated", slog.String("path", g.path), slog.Int64("seen_bytes", g.lost.Load()),
+		slog.Int64("copied_bytes", size))
+}
+
+// copyLocked finds the copy that was made of a generation before it was truncated: the sibling that begins like it
+// and, as far as it reaches, has the bytes that were seen last. It returns an open file and its size, or nil.
+func (s *Set) copyLocked(f *folder, g *generation) (*handle, int64) {
+	var best *sibling
+	var bestFile *handle
+	var bestSize int64
+	for _, b := range f.siblings {
+		t := s.familyLocked(b.path)
+		if t == nil || t.path != g.path || !startsAlike(g.head.Load().bytes, b.head) {
+			continue
+		}
+		h := s.reopen(b)
+		if h == nil {
+			continue
+		}
+		info, err := h.f.Stat()
+		if err != nil || s.heldLocked(b.id, h.f) != nil || !g.continues(h.f, info.Size()) ||
+			best != nil && !best.before(b) {
+			h.release()
+			continue
+		}
+		bestFile.release()
+		best, bestFile, bestSize = b, h, info.Size()
+	}
+	if best != nil {
+		best.fresh = false
+		best.close()
+	}
+	return bestFile, bestSize
+}
+
+// continues says whether the file has what was seen last of g, as far as it reaches.
+func (g *generation) continues(f *os.File, size int64) bool {
+	seen := g.seen
+	if size < seen {
+		return true // copied before the last growth; readers compare what they need
+	}
+	b := make([]byte, len(g.mark))
+	n, _ := f.ReadAt(b, seen-int64(len(b)))
+	return n == len(b) && bytes.Equal(b, g.mark)
+}
+
+// reopen opens a sibling again by its name, unless it waits open; nil where it is another file by now.
+func (s *Set) reopen(b *sibling) *handle {
+	if b.open != nil {
+		return b.open.retain()
+	}
+	f, info, err := s.openFile(b.path)
+	if err != nil {
+		return nil
+	}
+	if dev, ino := identity(info); dev != b.id.dev || ino != b.id.ino {
+		_ = f.Close()
+		return nil
+	}
+	return newHandle(f)
+}
