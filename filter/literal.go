@@ -7,6 +7,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/spilelog/spile/wire"
 )
 
 const (
@@ -14,8 +16,8 @@ const (
 	maxLiterals = 16
 	// maxClass bounds the characters of a class that is taken as alternatives.
 	maxClass = 4
-	// maxLiteralBytes bounds one literal that is put together from parts.
-	maxLiteralBytes = 256
+	// maxSetBytes bounds all texts of a set together, so that comparing them at every byte of a line stays cheap.
+	maxSetBytes = wire.MaxPattern
 )
 
 // literal is a text that a match contains. With fold set, case does not count and its ASCII letters are in lower case.
@@ -179,10 +181,10 @@ func cross(a, b []literal) (found, bool) {
 	if a == nil || b == nil || len(a)*len(b) > maxLiterals {
 		return found{}, false
 	}
-	out := found{exact: make([]literal, 0, len(a)*len(b)), plain: true}
+	out, size := found{exact: make([]literal, 0, len(a)*len(b)), plain: true}, 0
 	for _, x := range a {
 		for _, y := range b {
-			if len(x.text)+len(y.text) > maxLiteralBytes {
+			if size += len(x.text) + len(y.text); size > maxSetBytes {
 				return found{}, false
 			}
 			l := literal{x.text + y.text, x.fold || y.fold}
@@ -224,7 +226,11 @@ func unite(a, b []literal) []literal {
 			out = append(out, l)
 		}
 	}
-	if len(out) > maxLiterals {
+	size := 0
+	for i := range out {
+		size += len(out[i].text)
+	}
+	if len(out) > maxLiterals || size > maxSetBytes {
 		return nil
 	}
 	return out

@@ -31,38 +31,36 @@ func (m *Matcher) compilePattern(pattern string, bad *problems) {
 		bad.add(fieldPattern, parseReason(pattern, err))
 		return
 	}
-	if n := programEstimate(tree); n > estimateSlack*wire.MaxPatternProgram {
-		bad.add(fieldPattern, programReason(n))
+	found := extract(tree)
+	m.needles = compileNeedles(found.required())
+	if found.plain && len(found.exact) > 0 {
+		// Searching for texts costs the same whatever their length, so no limit on the program applies.
+		m.plain = plainTexts(found.exact)
 		return
 	}
-	// Simplify may rewrite the tree, so the literals are later taken from an untouched one.
-	program, err := syntax.Compile(tree.Simplify())
-	if err != nil {
-		bad.add(fieldPattern, parseReason(pattern, err))
-		return
-	}
-	if n := programCost(program); n > wire.MaxPatternProgram {
-		bad.add(fieldPattern, programReason(n))
+	if why := tooExpensive(tree); why != "" {
+		bad.add(fieldPattern, why)
 		return
 	}
 	if m.pattern, err = regexp.Compile(pattern); err != nil {
 		bad.add(fieldPattern, parseReason(pattern, err))
-		return
 	}
-	m.compileLiterals(pattern)
 }
 
-// compileLiterals fills what Candidates and Pattern use instead of the regexp. The pattern is known to parse.
-func (m *Matcher) compileLiterals(pattern string) {
-	tree, err := syntax.Parse(pattern, syntax.Perl)
+// tooExpensive says why a pattern may not run, empty when it may. The estimate comes first, so that a pattern which
+// would compile to millions of instructions is never compiled. Simplify may change the tree.
+func tooExpensive(tree *syntax.Regexp) string {
+	if n := programEstimate(tree); n > estimateSlack*wire.MaxPatternProgram {
+		return programReason(n)
+	}
+	program, err := syntax.Compile(tree.Simplify())
 	if err != nil {
-		return
+		return reason("the pattern does not compile: %v", err)
 	}
-	found := extract(tree)
-	if found.plain && len(found.exact) > 0 {
-		m.plain = plainTexts(found.exact)
+	if n := programCost(program); n > wire.MaxPatternProgram {
+		return programReason(n)
 	}
-	m.needles = compileNeedles(found.required())
+	return ""
 }
 
 // programReason says that a pattern costs too much, with its size.

@@ -98,7 +98,8 @@ func TestCandidatesEqualRegexp(t *testing.T) {
 		"fo+", "f(o|x)o", "(?i)key", "(?i)k", "(?i)set", "(?i)task", "(?i)FOO", "(?i)timed out", "[Kk]ey", "(?i)[k]ey",
 		"timed out|deadlock detected|connection refused", "time(d out|out)", "a\uFFFDb", "\u00e9", "(?i)\u00c9",
 		"(?i)\u0130", "\u0130(?i)x|i", "(?i)i", `foo\nbar`, `foo\r`, `\x00`, "x??foo", "(?:foo)?bar", "foo.*bar",
-		"(?s)foo.bar", "[^\n]foo", `\s`, `[^x]`, "(?m)^foo$", `a{0}`, "f(?i)oo", "(?i)f(?-i)oo", `[\x{FFFD}a]`, "b{1}ar",
+		"(?s)foo.bar", "[^\n]foo", `\s`, `[^x]`, "(?m)^foo$", `a{0}`, "f(?i)oo", "(?i)f(?-i)oo", `[\x{FFFD}a]`,
+		"b{1}ar",
 	}
 	for name, block := range blocks {
 		t.Run(name, func(t *testing.T) {
@@ -112,8 +113,8 @@ func TestCandidatesEqualRegexp(t *testing.T) {
 // drawPattern makes a pattern out of pieces that matter to the literals.
 func drawPattern(t *rapid.T, depth int) string {
 	atom := rapid.SampledFrom([]string{
-		"a", "k", "s", "ks", "foo", "Key", "\u212A", "\u017F", "\u00e9", " ", ".", "[ab]", "[kK]", "[^a]", "\\s", "\\d", "^", "$",
-		"\\b", "\\n", "\\r", "x{2}", "(?:)", "task", "out", "\\x{FFFD}", "\\pL", "i", "\u0130",
+		"a", "k", "s", "ks", "foo", "Key", "\u212A", "\u017F", "\u00e9", " ", ".", "[ab]", "[kK]", "[^a]", "\\s", "\\d", "^",
+		"$", "\\b", "\\n", "\\r", "x{2}", "(?:)", "task", "out", "\\x{FFFD}", "\\pL", "i", "\u0130",
 	})
 	if depth == 0 {
 		return atom.Draw(t, "atom")
@@ -140,8 +141,9 @@ func drawPattern(t *rapid.T, depth int) string {
 // drawBlock makes a block of few lines out of the same pieces.
 func drawBlock(t *rapid.T) []byte {
 	piece := rapid.SampledFrom([]string{
-		"a", "b", "k", "K", "s", "S", "ks", "foo", "FOO", "Foo", "key", "Key", "\u212A", "\u212Aey", "\u017F", "\u00e9", "\u00c9", " ",
-		"\n", "\n", "\n", "\r\n", "\r", "xx", "task", "TA\u017F\u212A", "out", "\xff", "\xc3", "\uFFFD", "1", "i", "I", "\u0130", "x",
+		"a", "b", "k", "K", "s", "S", "ks", "foo", "FOO", "Foo", "key", "Key", "\u212A", "\u212Aey", "\u017F", "\u00e9", "\u00c9",
+		" ", "\n", "\n", "\n", "\r\n", "\r", "xx", "task", "TA\u017F\u212A", "out", "\xff", "\xc3", "\uFFFD", "1", "i", "I", "\u0130",
+		"x",
 	})
 	return []byte(strings.Join(rapid.SliceOfN(piece, 0, 40).Draw(t, "block"), ""))
 }
@@ -199,7 +201,7 @@ func TestNoAllocation(t *testing.T) {
 	block := []byte(strings.Repeat("GET /api/v1/orders?page=1 200 a line of a log that matches nothing\n", 2000))
 	for _, pattern := range []string{
 		"user_id=12345", "timed out|deadlock detected|connection refused", "(?i)timed out", `" (5[0-9][0-9]) ([0-9]+) "`,
-		`\d{9}`, strings.Repeat("long", 40), "(?i)task failed",
+		strings.Repeat("long", 80), "(?i)task failed",
 	} {
 		m := mustCompile(t, pattern)
 		lines := 0
