@@ -177,15 +177,6 @@ func (a *fakeAgent) await(want func(wire.Ack) bool) {
 	}
 }
 
-// takeResend says whether a resend was asked for since the last call.
-func (a *fakeAgent) takeResend() bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	was := a.resend
-	a.resend = false
-	return was
-}
-
 // newHub is a hub with one session, and its fabric; both are closed with the test.
 func newHub(tb testing.TB, change func(*hub.Session)) (*hub.Hub, *fabric.Memory) {
 	tb.Helper()

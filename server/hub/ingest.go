@@ -47,6 +47,9 @@ type agentState struct {
 // have the totals before+1 and on.
 type epochRange struct {
 	epoch, first, last, before uint64
+	// opening announces what was lost when this epoch began, nil when nothing was. It belongs to the change of the
+	// epoch and not to a place in the ring, so that no viewer can pass it by.
+	opening []byte
 }
 
 // newAgentState is an agent that has not spoken.
@@ -260,7 +263,7 @@ func (s *session) takeGap(index int, g *wire.GapItem) error {
 		Type: "control", Event: wire.EventGap, Agent: a.ref.ID, Epoch: g.Epoch, Reason: g.Gap.Reason,
 		Count: g.Gap.Count, Unit: g.Gap.Unit, File: g.Gap.File, AtLeast: g.Gap.AtLeast,
 	}
-	e := &entry{kind: entryGap, agent: index, epoch: g.Epoch, item: g.Item, gap: gap}
+	e := &entry{kind: entryGap, agent: index, epoch: g.Epoch, item: g.Item, gap: gap, first: a.nextSeq}
 	if numbered := g.Gap.From != 0 || g.Gap.To != 0; numbered {
 		gap.From, gap.To = g.Gap.From, g.Gap.To
 		if gap.Unit != wire.UnitEvents || gap.From != a.nextSeq || gap.To < gap.From ||
@@ -268,7 +271,7 @@ func (s *session) takeGap(index int, g *wire.GapItem) error {
 			return fmt.Errorf("gap %d covers %d events %d to %d, want them from %d on",
 				g.Item, gap.Count, gap.From, gap.To, a.nextSeq)
 		}
-		e.first, e.count = gap.From, gap.Count
+		e.count = gap.Count
 	}
 	data, err := encodeControl(gap)
 	if err != nil {
@@ -326,13 +329,21 @@ func (s *session) openedLocked(index int, r *wire.Report) {
 		lost = r.LostEpoch
 		a.total = r.NextSeq - 1
 	}
+	var opening []byte
 	if lost != 0 {
-		s.pushGapLocked(index, &wire.Control{
-			Epoch: lost, Unit: wire.UnitEvents, Reason: wire.ReasonJournalLost, AtLeast: true,
+		var err error
+		opening, err = encodeControl(&wire.Control{
+			Type: "control", Event: wire.EventGap, Agent: a.ref.ID, Epoch: lost, Unit: wire.UnitEvents,
+			Reason: wire.ReasonJournalLost, AtLeast: true,
 		})
+		if err != nil {
+			s.hub.log.Error("gap_failed", "session_id", s.config.ID, "error", err)
+		}
 	}
 	a.epoch, a.nextItem, a.nextSeq, a.acked, a.underway = r.Epoch, r.NextItem, r.NextSeq, r.NextItem-1, 0
-	a.epochs = append(a.epochs, epochRange{epoch: r.Epoch, first: r.NextSeq, last: r.NextSeq - 1, before: a.total})
+	a.epochs = append(a.epochs, epochRange{
+		epoch: r.Epoch, first: r.NextSeq, last: r.NextSeq - 1, before: a.total, opening: opening,
+	})
 	if len(a.epochs) > maxEpochs {
 		a.epochs = a.epochs[1:]
 	}
@@ -355,7 +366,7 @@ func (s *session) skippedLocked(index int, r *wire.Report) {
 	}
 }
 
-// pushGapLocked puts a gap of the server's own into the ring.
+// pushGapLocked puts a gap of the server's own, in events, into the ring.
 func (s *session) pushGapLocked(index int, gap *wire.Control) {
 	gap.Type, gap.Event, gap.Agent = "control", wire.EventGap, s.agents[index].ref.ID
 	data, err := encodeControl(gap)
@@ -363,11 +374,9 @@ func (s *session) pushGapLocked(index int, gap *wire.Control) {
 		s.hub.log.Error("gap_failed", "session_id", s.config.ID, "error", err)
 		return
 	}
-	e := &entry{kind: entryGap, agent: index, epoch: gap.Epoch, data: data, gap: gap}
-	if gap.From != 0 {
-		e.first, e.count = gap.From, gap.Count
-	}
-	s.pushLocked(e)
+	s.pushLocked(&entry{
+		kind: entryGap, agent: index, epoch: gap.Epoch, first: gap.From, count: gap.Count, data: data, gap: gap,
+	})
 }
 
 // takePresence notes that an agent's link broke.

@@ -26,6 +26,8 @@ type piece struct {
 	// from and to are the numbers it stands for; count is 0 for none.
 	from, to, count uint64
 	data            []byte
+	// moves says that the piece moves the cursor, to event to of its epoch.
+	moves bool
 }
 
 // cumAt is an agent's total up to event seq of an epoch, and whether the hub knows that epoch.
@@ -54,13 +56,13 @@ func (p *position) account(a *agentState) wire.ViewerAccounts {
 	return out
 }
 
-// placeLocked sets where a new viewer begins.
-func (v *viewer) placeLocked(view View) {
+// placeLocked sets where a new viewer begins, and returns by agent id the first number that it is owed, be it as an
+// event or in a gap.
+func (v *viewer) placeLocked(view View) map[string]uint64 {
 	s := v.session
 	first := !s.watched
 	s.watched = true
 	v.place = s.ring.First()
-	v.joined = s.ring.Next()
 	switch {
 	case view.HasAfter:
 		v.afterLocked(view.After)
@@ -72,11 +74,16 @@ func (v *viewer) placeLocked(view View) {
 			}
 		}
 	}
+	owed := make(map[string]uint64, len(s.agents))
 	for i := range v.at {
 		v.rebaseLocked(i)
+		if next := v.owedLocked(i); next != 0 {
+			owed[s.agents[i].ref.ID] = next
+		}
 		v.written[i] = wire.Position{Agent: s.agents[i].id, Epoch: v.at[i].epoch, Seq: v.at[i].seq}
 	}
 	v.fillLocked(wire.ReasonPositionLost)
+	return owed
 }
 
 // afterLocked sets the positions of a cursor. Positions of agents that are not in the session are ignored, and those
@@ -152,16 +159,30 @@ func (v *viewer) skipLocked(i int, epoch, seq uint64, reason string) {
 		if r.epoch < p.epoch || r.epoch > epoch {
 			continue
 		}
-		from, to := r.first, r.last
-		if r.epoch == p.epoch {
-			from = p.seq + 1
+		if r.epoch > p.epoch {
+			v.enterLocked(i, &r)
 		}
+		to := r.last
 		if r.epoch == epoch {
 			to = seq - 1
 		}
-		if from <= to {
+		if from := p.seq + 1; from <= to {
 			v.gapLocked(i, r.epoch, from, to, reason)
 		}
+	}
+}
+
+// enterLocked moves the viewer to the beginning of an epoch, and announces what was lost at the change to one who
+// has seen the epoch before it.
+func (v *viewer) enterLocked(i int, r *epochRange) {
+	v.rebaseLocked(i)
+	p := &v.at[i]
+	changed := p.epoch != 0
+	p.epoch, p.seq, p.cum = r.epoch, r.first-1, r.before
+	if changed && r.opening != nil {
+		v.queueLocked(piece{
+			kind: entryGap, agent: i, epoch: r.epoch, to: p.seq, data: r.opening, moves: true,
+		})
 	}
 }
 
@@ -176,7 +197,8 @@ func (v *viewer) gapLocked(i int, epoch, from, to uint64, reason string) {
 		v.session.hub.log.Error("gap_failed", "session_id", v.session.config.ID, "error", err)
 		return
 	}
-	v.queueLocked(piece{kind: entryGap, agent: i, epoch: epoch, from: from, to: to, count: gap.Count, data: data})
+	v.queueLocked(piece{kind: entryGap, agent: i, epoch: epoch, from: from, to: to, count: gap.Count, data: data,
+		moves: true})
 }
 
 // queueLocked queues a piece and moves the viewer's position behind it.
@@ -201,7 +223,7 @@ func (v *viewer) takeLocked() {
 		v.overtakenLocked()
 	}
 	for ; v.place < s.ring.Next() && v.queued < pieceBytes && len(v.pieces) < maxPieces; v.place++ {
-		v.takeEntryLocked(v.place, s.ring.At(v.place))
+		v.takeEntryLocked(s.ring.At(v.place))
 	}
 }
 
@@ -218,7 +240,7 @@ func (v *viewer) overtakenLocked() {
 }
 
 // takeEntryLocked queues the part of an entry that lies behind the viewer's position.
-func (v *viewer) takeEntryLocked(place uint64, e *entry) {
+func (v *viewer) takeEntryLocked(e *entry) {
 	i := e.agent
 	v.rebaseLocked(i)
 	at := &v.at[i]
@@ -234,8 +256,8 @@ func (v *viewer) takeEntryLocked(place uint64, e *entry) {
 		}
 		return
 	case e.count == 0:
-		// What was announced before a viewer came with a cursor was announced to it.
-		if !v.view.HasAfter || place >= v.joined || at.epoch < e.epoch {
+		// Whoever has seen events behind it was told; at the very place it is told again rather than not at all.
+		if at.epoch < e.epoch || at.epoch == e.epoch && at.seq < e.first {
 			v.queueLocked(piece{kind: e.kind, agent: i, epoch: e.epoch, data: e.data})
 		}
 		return
@@ -253,7 +275,7 @@ func (v *viewer) takeEntryLocked(place uint64, e *entry) {
 		return
 	}
 	v.queueLocked(piece{
-		kind: e.kind, agent: i, epoch: e.epoch, from: from, to: last, count: last - from + 1,
+		kind: e.kind, agent: i, epoch: e.epoch, from: from, to: last, count: last - from + 1, moves: true,
 		data: skipFrames(e.data, from-e.first),
 	})
 }

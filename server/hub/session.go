@@ -46,7 +46,8 @@ type entry struct {
 	agent int
 	epoch uint64
 	item  uint64
-	// first is the number of the first event, count how many it stands for; 0 for none.
+	// first is the number of the first event, count how many it stands for. With count 0 first is the number of
+	// the event that comes next, or 0 where that does not matter.
 	first, count uint64
 	// data is one frame or many, each ended by a newline.
 	data []byte

@@ -41,8 +41,8 @@ type viewer struct {
 	view    View
 	out     output
 
-	// place is the next place in the ring, joined the ring's end when the viewer came.
-	place, joined uint64
+	// place is the next place in the ring.
+	place uint64
 	// at is where the viewer stands by agent; written is the same as far as it is on the socket.
 	at      []position
 	written []wire.Position
@@ -96,21 +96,10 @@ func (v *viewer) begin() ([]byte, error) {
 	s := v.session
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	started := wire.Control{
-		Type: "control", Event: wire.EventSessionStarted, SessionID: s.config.ID, NextSeq: map[string]uint64{},
-	}
-	// The numbers are those before the first gap, so that a viewer can check even that.
 	expires := wire.At(s.expires)
-	started.ExpiresAt = &expires
-	v.placeLocked(v.view)
-	for i, a := range s.agents {
-		owed := v.owedLocked(i)
-		if w := v.written[i]; owed != 0 && w.Epoch == v.at[i].epoch {
-			owed = w.Seq + 1
-		}
-		if owed != 0 {
-			started.NextSeq[a.ref.ID] = owed
-		}
+	started := wire.Control{
+		Type: "control", Event: wire.EventSessionStarted, SessionID: s.config.ID, ExpiresAt: &expires,
+		NextSeq: v.placeLocked(v.view),
 	}
 	for _, a := range s.agents {
 		s.ackLocked(a)
@@ -304,10 +293,10 @@ func (v *viewer) deliver() error {
 		if p.kind == entryFrames {
 			err = v.out.frames(v, p)
 		} else {
-			if p.count > 0 {
+			if p.moves {
 				v.wrote(p, p.to)
 			}
-			err = v.out.control(v, p.data[:len(p.data)-1], p.count > 0)
+			err = v.out.control(v, p.data[:len(p.data)-1], p.moves)
 		}
 		if err != nil {
 			return err
