@@ -1,0 +1,47 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/spilelog/spile/server/sessions"
+	"github.com/spilelog/spile/wire"
+)
+
+// answer writes a JSON body.
+func (a *API) answer(w http.ResponseWriter, status int, body any) error {
+	data, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	if _, err := w.Write(append(data, '\n')); err != nil {
+		// The caller has gone; there is nobody to tell.
+		a.log.Debug("answer_write_failed", "error", err)
+	}
+	return nil
+}
+
+// refuse writes an error. What is not a refusal is our own fault: it is logged, and the caller is told no detail.
+func (a *API) refuse(w http.ResponseWriter, err error) {
+	if busy, ok := errors.AsType[*sessions.BusyError](err); ok {
+		w.Header().Set("Retry-After", strconv.Itoa(int(busy.RetryAfter/time.Second)))
+	}
+	refusal, ok := errors.AsType[*wire.Error](err)
+	if !ok {
+		if errors.Is(err, context.Canceled) {
+			a.log.Debug("request_abandoned", "error", err)
+		} else {
+			a.log.Error("request_failed", "error", err)
+		}
+		refusal = wire.Errorf(wire.CodeInternal, "the server failed; its log says why")
+	}
+	if err := a.answer(w, refusal.Code.Status(), refusal); err != nil {
+		a.log.Error("refusal_write_failed", "error", err)
+	}
+}

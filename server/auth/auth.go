@@ -1,0 +1,111 @@
+// Package auth knows who may speak to a server: people by signed tokens, the page by a login cookie, new agents by the
+// enrolment token.
+package auth
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/spilelog/spile/wire"
+)
+
+const (
+	// issuer and audience are in every token that a server makes.
+	issuer   = "spile"
+	audience = "spile-api"
+	// maxToken bounds the bytes of a token that is looked at.
+	maxToken = 8 << 10
+	// leeway is how far the clocks of two servers may differ.
+	leeway = 60 * time.Second
+	// keyBytes is the size of the signing key.
+	keyBytes = 32
+	// keyName is the signing key's name in the store.
+	keyName = "token_signing_key"
+	// MaxTTL bounds a token's life.
+	MaxTTL = 10 * 365 * 24 * time.Hour
+	// maxSubject bounds the bytes of a subject.
+	maxSubject = 128
+)
+
+// Secrets keeps secrets: Secret returns the one of this name, and stores fresh if there is none.
+type Secrets interface {
+	Secret(ctx context.Context, name string, fresh []byte) ([]byte, error)
+}
+
+// Principal is who a token speaks for.
+type Principal struct {
+	Subject string
+	// Expires is when the token ends; nothing it opened may last longer.
+	Expires time.Time
+}
+
+// Tokens makes and checks people's tokens: JWT, HS256, one key. It is safe for concurrent use.
+type Tokens struct {
+	key    []byte
+	now    func() time.Time
+	parser *jwt.Parser
+}
+
+// NewTokens loads the signing key, or makes it. A nil now is the clock.
+func NewTokens(ctx context.Context, secrets Secrets, now func() time.Time) (*Tokens, error) {
+	if now == nil {
+		now = time.Now
+	}
+	fresh := make([]byte, keyBytes)
+	if _, err := rand.Read(fresh); err != nil {
+		return nil, fmt.Errorf("make signing key: %w", err)
+	}
+	key, err := secrets.Secret(ctx, keyName, fresh)
+	if err != nil {
+		return nil, fmt.Errorf("load signing key: %w", err)
+	}
+	if len(key) < keyBytes {
+		return nil, fmt.Errorf("load signing key: %d bytes, want %d", len(key), keyBytes)
+	}
+	parser := jwt.NewParser(
+		jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg()}), jwt.WithIssuer(issuer),
+		jwt.WithAudience(audience), jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(leeway),
+		jwt.WithStrictDecoding(), jwt.WithTimeFunc(now))
+	return &Tokens{key: key, now: now, parser: parser}, nil
+}
+
+// Issue makes a token for subject that lasts ttl, at least a second and at most MaxTTL.
+func (t *Tokens) Issue(subject string, ttl time.Duration) (string, error) {
+	if subject == "" || len(subject) > maxSubject {
+		return "", wire.Invalid("subject", "must have 1 to %d bytes", maxSubject)
+	}
+	if ttl < time.Second || ttl > MaxTTL {
+		return "", wire.Invalid("ttl", "must be between 1s and %s", MaxTTL)
+	}
+	now := t.now()
+	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.RegisteredClaims{
+		Issuer: issuer, Audience: jwt.ClaimStrings{audience}, Subject: subject, ID: rand.Text(),
+		IssuedAt: jwt.NewNumericDate(now), NotBefore: jwt.NewNumericDate(now),
+		ExpiresAt: jwt.NewNumericDate(now.Add(ttl)),
+	}).SignedString(t.key)
+	if err != nil {
+		return "", fmt.Errorf("sign token: %w", err)
+	}
+	return token, nil
+}
+
+// Verify says who a token speaks for, or returns a *wire.Error unauthorized that does not repeat the token.
+func (t *Tokens) Verify(token string) (Principal, error) {
+	if len(token) > maxToken {
+		return Principal{}, wire.Errorf(wire.CodeUnauthorized, "the token is longer than %d bytes", maxToken)
+	}
+	var claims jwt.RegisteredClaims
+	_, err := t.parser.ParseWithClaims(token, &claims, func(*jwt.Token) (any, error) { return t.key, nil })
+	switch {
+	case errors.Is(err, jwt.ErrTokenExpired):
+		return Principal{}, wire.Errorf(wire.CodeUnauthorized, "the token has expired")
+	case err != nil, claims.Subject == "":
+		return Principal{}, wire.Errorf(wire.CodeUnauthorized, "the token is not valid here")
+	}
+	return Principal{Subject: claims.Subject, Expires: claims.ExpiresAt.Time}, nil
+}
