@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"fmt"
 	"math"
 	"os"
@@ -120,8 +119,3 @@ func (a *app) client(cmd *cobra.Command, c *connection) (*client.Client, error) 
 
 // afterStop is how long a clean-up call may take once the command was told to end.
 const afterStop = 3 * time.Second
-
-// lasting is a context that outlives ctx by the time that a clean-up call may take.
-func lasting(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), afterStop)
-}

@@ -148,17 +148,18 @@ func (t *tailing) run(ctx context.Context) error {
 		AllEvents: true, OnStatus: t.notices.connection,
 	})
 	if err != nil {
-		t.stop(ctx)
+		t.stopAtLast(ctx)
 		return err
 	}
 	defer stream.Close()
 	t.stream = stream
-	done := make(chan struct{})
+	following, done := context.WithCancel(reading)
+	defer done()
 	var watcher sync.WaitGroup
-	watcher.Go(func() { t.watch(ctx, done, stopReading) })
+	watcher.Go(func() { t.watch(ctx, following, stopReading) })
 	err = t.follow(reading)
 	stopped := reading.Err() != nil
-	close(done)
+	done()
 	watcher.Wait()
 	switch {
 	case err == nil:
@@ -167,15 +168,16 @@ func (t *tailing) run(ctx context.Context) error {
 		t.notices.left()
 		return nil
 	case errors.Is(err, syscall.EPIPE):
-		t.stop(ctx)
+		t.stopAtLast(ctx)
 		return nil
 	}
-	t.stop(ctx)
+	t.stopAtLast(ctx)
 	return lost(err)
 }
 
-// watch waits for a reason to end, stops the session if it is ours, and lets its end be read for a moment.
-func (t *tailing) watch(ctx context.Context, done <-chan struct{}, stopReading context.CancelFunc) {
+// watch waits for a reason to end, stops the session if it is ours, and lets its end be read for a moment. It returns
+// when following ends, which says that the end was read.
+func (t *tailing) watch(ctx, following context.Context, stopReading context.CancelFunc) {
 	var over <-chan time.Time
 	if t.flags.duration > 0 {
 		timer := time.NewTimer(time.Duration(t.flags.duration))
@@ -183,7 +185,7 @@ func (t *tailing) watch(ctx context.Context, done <-chan struct{}, stopReading c
 		over = timer.C
 	}
 	select {
-	case <-done:
+	case <-following.Done():
 		return
 	case <-ctx.Done():
 	case <-over:
@@ -192,23 +194,25 @@ func (t *tailing) watch(ctx context.Context, done <-chan struct{}, stopReading c
 	if !t.own {
 		return
 	}
-	t.stop(ctx)
-	timer := time.NewTimer(afterStop)
-	defer timer.Stop()
-	select {
-	case <-done:
-	case <-timer.C:
-	}
+	limited, cancel := context.WithTimeout(following, afterStop)
+	defer cancel()
+	t.stop(limited)
+	<-limited.Done()
 }
 
-// stop ends our session at the server, also after ctx has ended.
-func (t *tailing) stop(ctx context.Context) {
+// stopAtLast stops our session although ctx may have ended.
+func (t *tailing) stopAtLast(ctx context.Context) {
 	if !t.own {
 		return
 	}
-	ctx, cancel := lasting(ctx)
+	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterStop)
 	defer cancel()
-	if _, err := t.client.Stop(ctx, t.session.ID); err != nil {
+	t.stop(limited)
+}
+
+// stop ends our session at the server. That ctx is cancelled means that it has ended meanwhile.
+func (t *tailing) stop(ctx context.Context) {
+	if _, err := t.client.Stop(ctx, t.session.ID); err != nil && !errors.Is(err, context.Canceled) {
 		t.notices.urgent("session %s could not be stopped and ends by itself at %s: %v", t.session.ID,
 			t.session.ExpiresAt.In(t.output.zone).Format(time.TimeOnly), err)
 	}
