@@ -32,6 +32,8 @@ const (
 	// joinTimeout is how long the agent may take to join, joinPoll how often that is looked at.
 	joinTimeout = 15 * time.Second
 	joinPoll    = 20 * time.Millisecond
+	// metricsInterval is short, so that the page has something to show at the first look.
+	metricsInterval = 5 * time.Second
 )
 
 // Config is what a demonstration needs. The zero value of each field is its default.
@@ -141,7 +143,7 @@ func (d *demo) follow(ctx context.Context, specs []file.Spec) error {
 	a, err := agent.New(agent.Config{
 		Server: d.srv.URL(), EnrolTokenFile: d.srv.EnrolTokenFile(), Data: filepath.Join(d.dir, "agent"),
 		Name: agentName, Labels: map[string]string{"env": "demo"}, Files: specs,
-		Version: d.cfg.Version, Log: d.cfg.Log,
+		MetricsInterval: metricsInterval, Version: d.cfg.Version, Log: d.cfg.Log,
 	})
 	if err != nil {
 		return fmt.Errorf("make agent: %w", err)

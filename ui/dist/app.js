@@ -54,10 +54,10 @@ function bytes(n) {
   return `${i === 0 ? Math.round(n) : n.toFixed(1)} ${units[i]}`;
 }
 
-function levelTags(levels) {
+function levelTags(levels, scale) {
   return Object.entries(levels || {}).map(([level, n]) => {
     const tone = BAD_LEVELS.includes(level) ? "bad" : level === "WARN" ? "warn" : "";
-    return el("span", `tag ${tone}`, `${level} ${count(n)}`);
+    return el("span", `tag ${tone}`, `${level} ${count(n * scale)}`);
   });
 }
 
@@ -75,7 +75,7 @@ function rateCells(agent, source) {
   return [
     el("td", "num", count(rate.lines * minute)),
     el("td", "num", bytes(rate.bytes * minute)),
-    el("td", "", ...levelTags(rate.levels)),
+    el("td", "", ...levelTags(rate.levels, minute)),
   ];
 }
 
