@@ -110,7 +110,7 @@ type demo struct {
 func (d *demo) logs() string { return filepath.Join(d.dir, "logs") }
 
 // run starts the parts, each on a goroutine that the group waits for; the first that fails ends the others.
-func (d *demo) run(ctx context.Context, specs []file.Spec) error {
+func (d *demo) run(ctx context.Context, specs []file.Spec) (err error) {
 	if err := os.Mkdir(d.logs(), 0o755); err != nil {
 		return fmt.Errorf("make folder of the logs: %w", err)
 	}
@@ -118,7 +118,7 @@ func (d *demo) run(ctx context.Context, specs []file.Spec) error {
 	if err != nil {
 		return fmt.Errorf("open shop: %w", err)
 	}
-	defer market.Close()
+	defer func() { err = errors.Join(err, market.Close()) }()
 	listen, err := d.address(ctx)
 	if err != nil {
 		return err
@@ -129,7 +129,7 @@ func (d *demo) run(ctx context.Context, specs []file.Spec) error {
 	if err != nil {
 		return fmt.Errorf("make server: %w", err)
 	}
-	defer d.srv.Close()
+	defer func() { err = errors.Join(err, d.srv.Close()) }()
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return d.srv.Run(ctx) })
 	group.Go(func() error { return market.Run(ctx) })
@@ -153,11 +153,9 @@ func (d *demo) follow(ctx context.Context, specs []file.Spec) error {
 
 // present waits for the agent to join, prints what there is to try, and then a new login for each line on Stdin.
 func (d *demo) present(ctx context.Context) error {
+	// Without the agent there is nothing to try. When the demonstration ended first, what ended it is told elsewhere.
 	if err := d.joined(ctx); err != nil {
-		if ctx.Err() != nil {
-			return nil // the demonstration ended first; whatever ended it is told elsewhere
-		}
-		return err
+		return unlessDone(ctx, err)
 	}
 	text := try{
 		executable: command(d.cfg.Executable), server: d.srv.URL(), tokenFile: d.srv.AdminTokenFile(),
@@ -167,6 +165,16 @@ func (d *demo) present(ctx context.Context) error {
 		return fmt.Errorf("print what to try: %w", err)
 	}
 	return d.prompt(ctx)
+}
+
+// unlessDone is err, or nil when ctx has ended, which then is the cause.
+func unlessDone(ctx context.Context, err error) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	default:
+		return err
+	}
 }
 
 // joined waits until the agent is online.

@@ -3,6 +3,7 @@ package demo_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -46,8 +47,7 @@ func TestRun(t *testing.T) {
 			Files: []string{own}, Listen: "127.0.0.1:0", Stdin: keys, Stdout: stdout, Stderr: io.Discard,
 			Version: "test", Executable: "/opt/my tools/spile",
 		})
-		stdout.Close()
-		done <- err
+		done <- errors.Join(err, stdout.Close())
 	}()
 	lines := bufio.NewScanner(screen)
 	login := until(t, lines, `^  (http://\S+)$`)[1]
@@ -64,9 +64,10 @@ func TestRun(t *testing.T) {
 		t.Errorf("the second login %q is the first", second)
 	}
 	cancel()
-	enter.Close()
-	go io.Copy(io.Discard, screen)
-	if err := <-done; err != nil {
+	for lines.Scan() { // to the end, so that nothing waits for a reader
+		continue
+	}
+	if err := errors.Join(<-done, enter.Close()); err != nil {
 		t.Error(err)
 	}
 	left, err := filepath.Glob(filepath.Join(os.TempDir(), "spile-demo-*"))
