@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net"
 	"net/http"
 	"os"
 	"strconv"
@@ -30,7 +31,8 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"waitfile": waitFile, "waithttp": waitHTTP, "grepcount": grepCount, "append": appendLine,
+			"waitfile": waitFile, "waithttp": waitHTTP, "append": appendLine,
+			"waitout": waitOut, "freeport": freePort,
 		},
 	})
 }
@@ -74,20 +76,25 @@ func waitHTTP(ts *testscript.TestScript, neg bool, args []string) {
 	})
 }
 
-// grepCount holds a file to a number of lines with a text: grepcount N TEXT FILE.
-func grepCount(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 3 {
-		ts.Fatalf("usage: grepcount N TEXT FILE")
+// waitOut runs a command again and again until it prints a text: waitout TEXT COMMAND...
+func waitOut(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: waitout TEXT COMMAND...")
 	}
-	n := 0
-	for line := range strings.Lines(ts.ReadFile(args[2])) {
-		if strings.Contains(line, args[1]) {
-			n++
-		}
+	eventually(ts, "waitout "+strings.Join(args, " "), func() bool {
+		return ts.Exec(args[1], args[2:]...) == nil && strings.Contains(ts.ReadFile("stdout"), args[0])
+	})
+}
+
+// freePort puts a free port into a variable: freeport NAME.
+func freePort(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: freeport NAME")
 	}
-	if got := strconv.Itoa(n); got != args[0] {
-		ts.Fatalf("%s lines of %s hold %q, want %s", got, args[2], args[1], args[0])
-	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	ts.Setenv(args[0], strconv.Itoa(l.Addr().(*net.TCPAddr).Port))
+	ts.Check(l.Close())
 }
 
 // appendLine appends a line to a file: append FILE LINE.

@@ -167,11 +167,13 @@ func (t *tailing) run(ctx context.Context) error {
 	case stopped && errors.Is(err, context.Canceled):
 		t.notices.left()
 		return nil
-	case errors.Is(err, syscall.EPIPE):
-		t.stopAtLast(ctx)
+	}
+	// Nothing more is read; a server that writes to us would wait in vain.
+	err = errors.Join(err, stream.Close())
+	t.stopAtLast(ctx)
+	if errors.Is(err, syscall.EPIPE) {
 		return nil
 	}
-	t.stopAtLast(ctx)
 	return lost(err)
 }
 
