@@ -23,7 +23,7 @@ const (
 // credit is what each agent of the session may have under way. With many agents their windows share the ring, so
 // that the fastest viewer cannot fall out of it.
 func (s *session) credit() uint64 {
-	share := wire.RingBytes * ringShare / 4 / max(len(s.agents), 1)
+	share := s.hub.ring * ringShare / 4 / max(len(s.agents), 1)
 	return uint64(min(max(share, wire.BatchBytes), wire.WindowBytes))
 }
 

@@ -23,6 +23,8 @@ type Options struct {
 	Fabric fabric.Fabric
 	// Log is for the hub's own events; nil discards them.
 	Log *slog.Logger
+	// RingBytes is how much of each session is held; 0 means [wire.RingBytes].
+	RingBytes int
 }
 
 // Session is what the hub needs to know of a session.
@@ -56,6 +58,7 @@ type Hub struct {
 	fabric  fabric.Fabric
 	log     *slog.Logger
 	decoder *zstd.Decoder
+	ring    int
 
 	// mu guards sessions and closed.
 	mu       sync.Mutex
@@ -74,7 +77,11 @@ func New(o Options) *Hub {
 	if err != nil {
 		panic(fmt.Sprintf("hub: zstd decoder: %v", err))
 	}
-	return &Hub{fabric: o.Fabric, log: log, decoder: decoder, sessions: map[string]*session{}}
+	size := o.RingBytes
+	if size == 0 {
+		size = wire.RingBytes
+	}
+	return &Hub{fabric: o.Fabric, log: log, decoder: decoder, ring: size, sessions: map[string]*session{}}
 }
 
 // Open begins to serve a session. Opening a session that is open changes nothing.

@@ -101,7 +101,7 @@ func newSession(h *Hub, config Session) (*session, error) {
 	s := &session{
 		hub: h, config: config, expires: config.ExpiresAt,
 		kick: make(chan struct{}, 1), done: make(chan struct{}), stop: func() {},
-		byID: map[[16]byte]int{}, ring: ring.New[*entry](wire.RingBytes), viewers: map[*viewer]struct{}{},
+		byID: map[[16]byte]int{}, ring: ring.New[*entry](h.ring), viewers: map[*viewer]struct{}{},
 		wake: make(chan struct{}), newState: make(chan struct{}),
 	}
 	for i, ref := range config.Agents {
