@@ -96,17 +96,6 @@ func (s *Store) Sessions(ctx context.Context, status wire.Status, limit int) (_ 
 	return out, rows.Err()
 }
 
-// CountSessions counts the sessions with this status; an empty status means all.
-func (s *Store) CountSessions(ctx context.Context, status wire.Status) (int, error) {
-	var n int
-	err := s.db.QueryRowContext(ctx, `SELECT count(*) FROM sessions WHERE $1 = '' OR status = $1`,
-		string(status)).Scan(&n)
-	if err != nil {
-		return 0, fmt.Errorf("count sessions: %w", err)
-	}
-	return n, nil
-}
-
 // TrimSessions forgets the oldest ended sessions but for the newest keep.
 func (s *Store) TrimSessions(ctx context.Context, keep int) error {
 	_, err := s.db.ExecContext(ctx, `DELETE FROM sessions WHERE status = 'ended' AND id NOT IN

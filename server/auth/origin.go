@@ -30,7 +30,7 @@ func cleanOrigin(text string, bare bool) (string, bool) {
 	if err != nil || u.Host == "" || u.User != nil || u.Opaque != "" {
 		return "", false
 	}
-	if bare && (u.Path != "" || u.RawQuery != "" || u.Fragment != "" || strings.HasSuffix(text, "#")) {
+	if bare && (u.Path != "" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.HasSuffix(text, "#")) {
 		return "", false
 	}
 	scheme, host, port := strings.ToLower(u.Scheme), strings.ToLower(u.Hostname()), u.Port()
