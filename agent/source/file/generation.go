@@ -61,11 +61,12 @@ type generation struct {
 	refs   atomic.Int32
 
 	// The rest belongs to the tracker, under Set.mu.
-	seen  int64     // the size at the last look, which flushLocked publishes
-	next  uint64    // the place that it comes before, where that was found earlier
-	mark  []byte    // the last bytes before seen
-	mtime time.Time // of the file at the last look
-	grown time.Time // when the tracker last saw it grow
+	seen    int64     // the size at the last look, which flushLocked publishes
+	next    uint64    // the place that it comes before, where that was found earlier
+	sibling *sibling  // by what name it was rotated away, nil where that is not known
+	mark    []byte    // the last bytes before seen
+	mtime   time.Time // of the file at the last look
+	grown   time.Time // when the tracker last saw it grow
 }
 
 func (g *generation) retain() *generation {
@@ -112,6 +113,9 @@ func (g *generation) grow(f *os.File, size int64) bool {
 	}
 	mark := make([]byte, min(size, window))
 	if n, _ := f.ReadAt(mark, size-int64(len(mark))); n < len(mark) {
+		return false
+	}
+	if h := g.head.Load(); !h.begins(f) { // the mark may be of another life
 		return false
 	}
 	g.mark = mark

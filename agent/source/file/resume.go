@@ -86,7 +86,7 @@ func (p place) before(o place) bool {
 	if p.live != o.live {
 		return o.live
 	}
-	if p.number > 0 && o.number > 0 && p.number != o.number {
+	if p.mtime.Equal(o.mtime) && p.number > 0 && o.number > 0 {
 		return p.number > o.number
 	}
 	return p.mtime.Before(o.mtime)

@@ -162,7 +162,7 @@ func (s *Set) siblingLocked(f *folder, path string, info fs.FileInfo) {
 
 // newSiblingLocked says whether a sibling that was not known holds something that may have to be read.
 func (s *Set) newSiblingLocked(f *folder, id fileID, file *os.File, info fs.FileInfo) bool {
-	if s.first || info.ModTime().Before(s.started) {
+	if s.first || info.ModTime().Before(s.started.Add(-dirSlack)) { // files are stamped by a coarse clock
 		return false
 	}
 	return s.heldLocked(id, file) == nil
@@ -224,12 +224,14 @@ func (s *Set) classifyLocked(f *folder) {
 	}
 }
 
-// before orders siblings by age, the oldest first.
+// before orders siblings by age, the oldest first: by the time of the last write, and by number where a coarse clock
+// gave two of them one time.
 func (b *sibling) before(o *sibling) bool {
-	if m, n := rotationNumber(b.path), rotationNumber(o.path); m > 0 && n > 0 && m != n {
-		return m > n
+	if !b.mtime.Equal(o.mtime) {
+		return b.mtime.Before(o.mtime)
 	}
-	return b.mtime.Before(o.mtime)
+	m, n := rotationNumber(b.path), rotationNumber(o.path)
+	return m > 0 && n > 0 && m > n
 }
 
 // twin says whether another known sibling has the same content.
@@ -282,9 +284,10 @@ func (s *Set) adoptLocked(f *folder, b *sibling) {
 		g.release()
 		return
 	}
+	g.sibling = b
 	if t.gen != nil {
 		g.next = t.gen.place
 	}
 	s.draining[g] = struct{}{}
-	s.unseen = append(s.unseen, g)
+	s.unseen = append(s.unseen, g.retain())
 }

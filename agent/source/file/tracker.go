@@ -81,22 +81,35 @@ func (s *Set) flushLocked() {
 	passed := 0
 	for _, g := range s.live {
 		if !current[g] {
+			if g.sibling == nil {
+				g.sibling = s.folderLocked(filepath.Dir(g.path)).siblings[fileID{g.dev, g.ino}]
+			}
 			s.unseen = append(s.unseen, g)
 			passed++
 		}
 	}
 	if passed > 0 {
-		sort.SliceStable(s.unseen, func(i, j int) bool { return s.unseen[i].mtime.Before(s.unseen[j].mtime) })
+		sort.SliceStable(s.unseen, func(i, j int) bool { return s.unseen[i].before(s.unseen[j]) })
 	}
 	for _, g := range s.unseen {
 		s.arriveLocked(g)
+		g.release()
 	}
 	for _, g := range s.live {
 		if current[g] {
 			s.arriveLocked(g)
+			g.release()
 		}
 	}
 	s.unseen, s.live = nil, nil
+}
+
+// before orders generations of one path by age, the oldest first.
+func (g *generation) before(o *generation) bool {
+	if g.sibling != nil && o.sibling != nil {
+		return g.sibling.before(o.sibling)
+	}
+	return g.mtime.Before(o.mtime)
 }
 
 // publishLocked tells the readers what grew.
@@ -183,7 +196,7 @@ func (s *Set) enterLocked(t *track, f *os.File, info fs.FileInfo) {
 	s.watchLocked(filepath.Dir(t.path))
 	t.gen = s.newGenerationLocked(t, newHandle(f), info)
 	s.growLocked(t.gen, f, info.Size())
-	s.live = append(s.live, t.gen)
+	s.live = append(s.live, t.gen.retain())
 	if !s.first {
 		s.rotated[filepath.Dir(t.path)] = true
 	}

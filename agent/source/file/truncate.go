@@ -20,10 +20,13 @@ func (s *Set) truncatedLocked(t *track, info fs.FileInfo) {
 	h := old.handle.Load().retain()
 	s.sealTruncatedLocked(old)
 	old.release()
+	if now, err := h.f.Stat(); err == nil {
+		info = now // the search for a copy took its time
+	}
 	t.gen = s.newGenerationLocked(t, h, info)
 	t.gen.hollow = true
 	s.growLocked(t.gen, h.f, info.Size())
-	s.live = append(s.live, t.gen)
+	s.live = append(s.live, t.gen.retain())
 	s.rotated[filepath.Dir(t.path)] = true
 }
 
@@ -68,6 +71,7 @@ func (s *Set) copyLocked(f *folder, g *generation) (*handle, int64) {
 		best, bestFile, bestSize = b, h, info.Size()
 	}
 	if best != nil {
+		g.sibling = best
 		best.fresh = false
 		best.close()
 	}
