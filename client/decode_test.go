@@ -29,7 +29,8 @@ func TestCutLogTakesTheUsualForm(t *testing.T) {
 
 func FuzzCutLogAgreesWithJSON(f *testing.F) {
 	f.Add([]byte(usual))
-	f.Add([]byte(`{"type":"log","timestamp":null,"level":"","source":"","message":"","metadata":null,"agent":"","epoch":0,"seq":0}`))
+	f.Add([]byte(`{"type":"log","timestamp":null,"level":"","source":"","message":"","metadata":null,"agent":"",` +
+		`"epoch":0,"seq":0}`))
 	f.Add([]byte(`{"type":"log","timestamp":"2024-01-15T10:00:00Z","level":"\u0041","source":"\\","message":"\"",` +
 		`"metadata":{},"raw":"x","agent":"a","epoch":01,"seq":18446744073709551615}`))
 	f.Fuzz(func(t *testing.T, line []byte) {

@@ -214,6 +214,7 @@ func (s *Stream) connect(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	target := s.client.base + wire.BasePath + "/stream/ws/" + url.PathEscape(s.session) + "?" + query.Encode()
+	//nolint:bodyclose // the library has closed the connection and put a buffer in the body's place
 	conn, resp, err := websocket.Dial(ctx, target, &websocket.DialOptions{
 		HTTPClient: s.client.http, HTTPHeader: header, CompressionMode: websocket.CompressionDisabled,
 	})

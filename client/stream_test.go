@@ -188,7 +188,8 @@ func TestNewRefusesBadOptions(t *testing.T) {
 			}
 		})
 	}
-	if c, err := client.New(client.Options{BaseURL: "http://h/spile/api/v1/"}); err != nil || c.BaseURL() != "http://h/spile" {
+	c, err := client.New(client.Options{BaseURL: "http://h/spile/api/v1/"})
+	if err != nil || c.BaseURL() != "http://h/spile" {
 		t.Errorf("base of a full API address: %v %v", c, err)
 	}
 }

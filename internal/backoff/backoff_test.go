@@ -11,8 +11,10 @@ import (
 
 func TestNextDoublesUpToMax(t *testing.T) {
 	b := backoff.Backoff{Min: time.Second, Max: 5 * time.Second, Rand: func() float64 { return 0.5 }}
-	want := []time.Duration{500 * time.Millisecond, time.Second, 2 * time.Second, 2500 * time.Millisecond,
-		2500 * time.Millisecond}
+	want := []time.Duration{
+		500 * time.Millisecond, time.Second, 2 * time.Second, 2500 * time.Millisecond,
+		2500 * time.Millisecond,
+	}
 	for i, w := range want {
 		if got := b.Next(); got != w {
 			t.Errorf("wait %d: got %v, want %v", i, got, w)

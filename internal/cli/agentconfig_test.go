@@ -33,7 +33,8 @@ max_rate: 5000
 		Server: "https://spile.example.org", EnrolTokenFile: "enrol.token", Data: "/var/lib/spile/agent", Name: "web-1",
 		Labels: map[string]string{"env": "prod", "rack": "12"},
 		Files: []fileEntry{
-			{Glob: "/var/log/syslog"}, {Source: "nginx", Glob: "/var/log/nginx/*.log"},
+			{Glob: "/var/log/syslog"},
+			{Source: "nginx", Glob: "/var/log/nginx/*.log"},
 			{Source: "app", Glob: "/srv/app/log/*.json"},
 		},
 		MaxSession: yamlDuration(10 * time.Minute), MaxRate: 5000,

@@ -82,8 +82,10 @@ func (a *app) printAgents(agents []wire.Agent, now time.Time) error {
 				sources[i] += "!"
 			}
 		}
-		rows = append(rows, []string{agent.Name, string(agent.Status), ago(agent.StatusSince, now),
-			fmt.Sprint(agent.Sessions), strings.Join(labels, ","), strings.Join(sources, ","), agent.Version, agent.ID})
+		rows = append(rows, []string{
+			agent.Name, string(agent.Status), ago(agent.StatusSince, now),
+			fmt.Sprint(agent.Sessions), strings.Join(labels, ","), strings.Join(sources, ","), agent.Version, agent.ID,
+		})
 	}
 	return table(a.Stdout, rows)
 }
@@ -154,8 +156,10 @@ func onlyOnline(ctx context.Context, c *client.Client) (*wire.Agent, error) {
 	case 1:
 		return online[0], nil
 	case 0:
-		return nil, &failure{exit: wire.ExitRefused, hint: "spile agents lists them all",
-			err: fmt.Errorf("no agent is online (%d known)", len(list.Agents))}
+		return nil, &failure{
+			exit: wire.ExitRefused, hint: "spile agents lists them all",
+			err: fmt.Errorf("no agent is online (%d known)", len(list.Agents)),
+		}
 	}
 	return nil, usageError("", "name an agent; online are %s", strings.Join(names, ", "))
 }

@@ -37,12 +37,16 @@ func TestOutputs(t *testing.T) {
 			`file=/a user id="x y" n=1.50 ok=true o={"k":[1, 2]} e="" k\x07=\u009b` + "\n"},
 		{name: "pretty-plain", output: "pretty", want: `10:00:00.123 WARN  a\x1b[2Jpp bad\nline \u202e ` +
 			`user id="x y" n=1.50 ok=true o={"k":[1, 2]} e="" k\x07=\u009b` + "\n"},
-		{name: "several-agents", output: "pretty", names: map[string]string{"id-1": "web-1", "id-2": "web-2"},
+		{
+			name: "several-agents", output: "pretty", names: map[string]string{"id-1": "web-1", "id-2": "web-2"},
 			want: `10:00:00.123 WARN  web-1 a\x1b[2Jpp bad\nline \u202e ` +
-				`user id="x y" n=1.50 ok=true o={"k":[1, 2]} e="" k\x07=\u009b` + "\n"},
-		{name: "pattern", output: "$date $time [$level] $source@$node/$agent $message costs $5$",
+				`user id="x y" n=1.50 ok=true o={"k":[1, 2]} e="" k\x07=\u009b` + "\n",
+		},
+		{
+			name: "pattern", output: "$date $time [$level] $source@$node/$agent $message costs $5$",
 			names: map[string]string{"id-1": "one"},
-			want:  `2024-01-15 10:00:00.123 [warning] a\x1b[2Jpp@web-1/one bad\nline \u202e costs $5$` + "\n"},
+			want:  `2024-01-15 10:00:00.123 [warning] a\x1b[2Jpp@web-1/one bad\nline \u202e costs $5$` + "\n",
+		},
 		{name: "pattern-metadata", output: "$metadata[$level]", want: `host=web-1 file=/a user id="x y" n=1.50 ok=true ` +
 			`o={"k":[1, 2]} e="" k\x07=\u009b [warning]` + "\n"},
 		{name: "pattern-with-line-end", output: "\n$level\n", want: "\nwarning\n"},

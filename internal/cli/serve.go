@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -69,8 +70,7 @@ func (a *app) serve(ctx context.Context, flags *serveFlags) error {
 	if err != nil {
 		return err
 	}
-	defer s.Close()
-	return s.Run(ctx)
+	return errors.Join(s.Run(ctx), s.Close())
 }
 
 // welcome tells how to use a server that listens at url.

@@ -12,7 +12,8 @@ func (a *app) serviceCommands() []*cobra.Command {
 }
 
 // demoLong is the help of spile demo.
-const demoLong = `Run a server and an agent on this machine, to look at: a small shop that writes logs, and FILEs if named.
+const demoLong = `Run a server and an agent on this machine, to look at: a small shop that writes logs, and FILEs if
+named.
 
 Everything lies in a new temporary folder that is removed at the end (Ctrl-C).`
 

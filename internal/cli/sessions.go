@@ -62,8 +62,10 @@ func (a *app) printSessions(sessions []wire.Session, now time.Time) error {
 		if s.Status == wire.StatusActive {
 			ends = "in " + max(s.ExpiresAt.Sub(now), 0).Round(time.Second).String()
 		}
-		rows = append(rows, []string{s.ID, strings.Join(names, ","), string(s.Status), ends, string(s.Mode),
-			fmt.Sprint(s.Viewers), s.CreatedBy, filterText(s.Filters)})
+		rows = append(rows, []string{
+			s.ID, strings.Join(names, ","), string(s.Status), ends, string(s.Mode),
+			fmt.Sprint(s.Viewers), s.CreatedBy, filterText(s.Filters),
+		})
 	}
 	return table(a.Stdout, rows)
 }

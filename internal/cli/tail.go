@@ -134,7 +134,7 @@ func (t *tailing) open(ctx context.Context, req wire.StartRequest, agents []stri
 const startLimit = 15 * time.Second
 
 // run prints the session until it ends, ctx ends, --for is over or nobody reads the output any more.
-func (t *tailing) run(ctx context.Context) error {
+func (t *tailing) run(ctx context.Context) (err error) {
 	t.output.names = map[string]string{}
 	for _, agent := range t.session.Agents {
 		t.output.names[agent.ID] = agent.Name
@@ -151,7 +151,7 @@ func (t *tailing) run(ctx context.Context) error {
 		t.stopAtLast(ctx)
 		return err
 	}
-	defer stream.Close()
+	defer func() { err = errors.Join(err, stream.Close()) }()
 	t.stream = stream
 	following, done := context.WithCancel(reading)
 	defer done()

@@ -62,8 +62,10 @@ func TestTailAsksForWhatTheFlagsSay(t *testing.T) {
 	timeout := 90
 	want := []wire.StartRequest{{
 		AgentID: "web-1", TimeoutSeconds: &timeout, Mode: wire.ModeComplete, Since: "10m0s", Tail: 10, Raw: true,
-		Reason: "because", Filters: wire.Filters{Level: wire.Strings{"ERROR", "alert"}, Source: wire.Strings{"a*", "b"},
-			Pattern: "x+", Scope: wire.Strings{"user:1"}},
+		Reason: "because", Filters: wire.Filters{
+			Level: wire.Strings{"ERROR", "alert"}, Source: wire.Strings{"a*", "b"},
+			Pattern: "x+", Scope: wire.Strings{"user:1"},
+		},
 	}}
 	if diff := cmp.Diff(want, f.started); diff != "" {
 		t.Error(diff)
@@ -137,20 +139,35 @@ func TestTailExitStatus(t *testing.T) {
 		exit   int
 		says   string
 	}{
-		{name: "refused", change: func(f *fleet) { f.refusal = offline }, exit: wire.ExitRefused,
-			says: "spile: agent web-1 is offline since 10:00\nhint: spile agents"},
-		{name: "bad-pattern", change: func(f *fleet) { f.refusal = wire.Invalid("filters.pattern", "missing )") },
-			exit: wire.ExitUsage, says: "spile: filters.pattern: missing )"},
-		{name: "nobody-online", change: func(f *fleet) { f.agents[0].Status = wire.AgentOffline }, exit: wire.ExitRefused,
-			says: "spile: no agent is online (1 known)"},
-		{name: "several-online", exit: wire.ExitUsage, says: "spile: name an agent; online are web-1, web-2",
-			change: func(f *fleet) { f.agents = append(f.agents, wire.Agent{Name: "web-2", Status: wire.AgentOnline}) }},
-		{name: "raw-of-a-session-without", args: []string{"--session", "sess_1", "-o", "raw"}, exit: wire.ExitUsage,
-			says: "was not opened with raw lines"},
+		{
+			name: "refused", change: func(f *fleet) { f.refusal = offline }, exit: wire.ExitRefused,
+			says: "spile: agent web-1 is offline since 10:00\nhint: spile agents",
+		},
+		{
+			name: "bad-pattern", change: func(f *fleet) { f.refusal = wire.Invalid("filters.pattern", "missing )") },
+			exit: wire.ExitUsage, says: "spile: filters.pattern: missing )",
+		},
+		{
+			name: "nobody-online", change: func(f *fleet) { f.agents[0].Status = wire.AgentOffline }, exit: wire.ExitRefused,
+			says: "spile: no agent is online (1 known)",
+		},
+		{
+			name: "several-online", exit: wire.ExitUsage, says: "spile: name an agent; online are web-1, web-2",
+			change: func(f *fleet) { f.agents = append(f.agents, wire.Agent{Name: "web-2", Status: wire.AgentOnline}) },
+		},
+		{
+			name: "raw-of-a-session-without", args: []string{"--session", "sess_1", "-o", "raw"}, exit: wire.ExitUsage,
+			says: "was not opened with raw lines",
+		},
 		{name: "unknown-level", args: []string{"--level", "loud"}, exit: wire.ExitUsage, says: `unknown level "loud"`},
-		{name: "level-twice", args: []string{"--level", "info", "--min-level", "info"}, exit: wire.ExitUsage,
-			says: "level min-level"},
-		{name: "session-and-filter", args: []string{"--session", "s", "--pattern", "x"}, exit: wire.ExitUsage, says: "pattern"},
+		{
+			name: "level-twice", args: []string{"--level", "info", "--min-level", "info"}, exit: wire.ExitUsage,
+			says: "level min-level",
+		},
+		{
+			name: "session-and-filter", args: []string{"--session", "s", "--pattern", "x"}, exit: wire.ExitUsage,
+			says: "pattern",
+		},
 		{name: "session-and-agent", args: []string{"--session", "s", "web-1"}, exit: wire.ExitUsage, says: "exclude"},
 		{name: "bad-mode", args: []string{"--mode", "fast"}, exit: wire.ExitUsage, says: "must be live or complete"},
 		{name: "bad-scope", args: []string{"--scope", "user"}, exit: wire.ExitUsage, says: "must be key:value"},

@@ -70,8 +70,10 @@ func (t *tailFlags) add(cmd *cobra.Command) {
 		_ = cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(levelWords(), cobra.ShellCompDirectiveNoFileComp))
 	}
 	cmd.MarkFlagsMutuallyExclusive("level", "min-level")
-	for _, name := range []string{"level", "min-level", "source", "pattern", "scope", "mode", "timeout", "lines",
-		"since", "reason"} {
+	for _, name := range []string{
+		"level", "min-level", "source", "pattern", "scope", "mode", "timeout", "lines",
+		"since", "reason",
+	} {
 		cmd.MarkFlagsMutuallyExclusive("session", name)
 	}
 }
