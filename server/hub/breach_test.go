@@ -29,7 +29,9 @@ func TestBreachEndsTheAgent(t *testing.T) {
 		"another-agent": {frames: func(f []byte) []byte {
 			return bytes.Replace(f, []byte(agentID), []byte(otherID), 1)
 		}},
-		"wrong-number":  {frames: func(f []byte) []byte { return bytes.Replace(f, []byte(`"seq":2}`), []byte(`"seq":3}`), 1) }},
+		"wrong-number": {frames: func(f []byte) []byte {
+			return bytes.Replace(f, []byte(`"seq":2}`), []byte(`"seq":3}`), 1)
+		}},
 		"no-newline":    {frames: func(f []byte) []byte { return f[:len(f)-1] }},
 		"bomb-of-zeros": {frames: func([]byte) []byte { return make([]byte, 2*wire.MaxBatchBytes) }},
 	} {

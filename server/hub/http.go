@@ -3,8 +3,10 @@ package hub
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/spilelog/spile/wire"
@@ -12,6 +14,9 @@ import (
 
 // stepBytes is how much is written under one deadline to a viewer over plain HTTP.
 const stepBytes = 16 << 10
+
+// errCut ends a viewer that stayed after the end.
+var errCut = errors.New("cut off")
 
 // ServeSSE serves one viewer as server-sent events; the id of an event is the viewer's cursor.
 func (h *Hub) ServeSSE(w http.ResponseWriter, r *http.Request, id string, view View) {
@@ -60,6 +65,8 @@ type plainOutput struct {
 	cancel context.CancelFunc
 	dirty  bool
 	buf    []byte
+	// gone is set by cut, so that no deadline that comes after it gives the response more time.
+	gone atomic.Bool
 }
 
 // frames writes log frames.
@@ -132,6 +139,9 @@ func (o *plainOutput) deadline() error {
 	if err := o.rc.SetWriteDeadline(time.Now().Add(wire.SlowViewer)); err != nil {
 		return fmt.Errorf("set write deadline: %w", err)
 	}
+	if o.gone.Load() {
+		return errCut
+	}
 	return nil
 }
 
@@ -156,6 +166,7 @@ func (o *plainOutput) bye() {}
 
 // cut ends the response at once.
 func (o *plainOutput) cut() {
+	o.gone.Store(true)
 	// An error means that the connection is gone, which is what is wanted.
 	_ = o.rc.SetWriteDeadline(time.Unix(1, 0))
 	o.cancel()

@@ -26,6 +26,8 @@ var corkBuffers = sync.Pool{New: func() any { return new([corkBytes]byte) }}
 // its own, and gives up only when the peer takes nothing at all for long: progress, not speed, is what counts.
 type pacedConn struct {
 	net.Conn
+	// raw is Conn for other goroutines, nil before the upgrade.
+	raw atomic.Pointer[net.Conn]
 	// stalled is called once, when nothing was taken for [wire.SlowViewer].
 	stalled func()
 

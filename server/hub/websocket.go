@@ -91,6 +91,7 @@ func (w *hijackWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return nil, nil, err
 	}
 	w.paced.Conn = conn
+	w.paced.raw.Store(&conn)
 	// The first write replaces the server's own writer, which does not know of the paced connection.
 	rw.Writer.Reset(w.paced)
 	return w.paced, rw, nil
@@ -176,8 +177,8 @@ func (o *socketOutput) bye() {
 
 // cut closes the connection under everybody.
 func (o *socketOutput) cut() {
-	if conn := o.paced.Conn; conn != nil {
-		_ = conn.Close()
+	if conn := o.paced.raw.Load(); conn != nil {
+		_ = (*conn).Close()
 	}
 }
 
