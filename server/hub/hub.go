@@ -59,6 +59,8 @@ type Hub struct {
 	log     *slog.Logger
 	decoder *zstd.Decoder
 	ring    int
+	// buffers is what the viewers' connections gather small writes in.
+	buffers sync.Pool
 
 	// mu guards sessions and closed.
 	mu       sync.Mutex

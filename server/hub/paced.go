@@ -19,15 +19,14 @@ const (
 	stuckAfter = time.Second
 )
 
-// corkBuffers lends buffers to the connections that are writing, so that an idle viewer holds none.
-var corkBuffers = sync.Pool{New: func() any { return new([corkBytes]byte) }}
-
 // pacedConn is a viewer's connection. It gathers small writes until flush, so that a message costs no system call of
 // its own, and gives up only when the peer takes nothing at all for long: progress, not speed, is what counts.
 type pacedConn struct {
 	net.Conn
 	// raw is Conn for other goroutines, nil before the upgrade.
 	raw atomic.Pointer[net.Conn]
+	// buffers lends [corkBytes]byte to the connections that are writing, so that an idle viewer holds none.
+	buffers *sync.Pool
 	// stalled is called once, when nothing was taken for [wire.SlowViewer].
 	stalled func()
 
@@ -59,7 +58,9 @@ func (c *pacedConn) Write(p []byte) (int, error) {
 		return len(p), nil
 	}
 	if c.buf == nil {
-		c.buf = corkBuffers.Get().(*[corkBytes]byte)
+		if c.buf, _ = c.buffers.Get().(*[corkBytes]byte); c.buf == nil {
+			c.buf = new([corkBytes]byte)
+		}
 	}
 	c.used += copy(c.buf[c.used:], p)
 	return len(p), nil
@@ -87,7 +88,7 @@ func (c *pacedConn) flushLocked() error {
 	}
 	err := c.sendLocked(c.buf[:c.used])
 	c.used = 0
-	corkBuffers.Put(c.buf)
+	c.buffers.Put(c.buf)
 	c.buf = nil
 	return err
 }

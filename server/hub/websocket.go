@@ -27,7 +27,7 @@ func (h *Hub) ServeWebSocket(w http.ResponseWriter, r *http.Request, id string, 
 		unknownSession(w, id)
 		return
 	}
-	out := &socketOutput{batch: view.Batch, paced: &pacedConn{}}
+	out := &socketOutput{batch: view.Batch, paced: &pacedConn{buffers: &h.buffers}}
 	v, refusal := s.attach(view, out)
 	if refusal != nil {
 		writeRefusal(w, refusal)
