@@ -156,7 +156,14 @@ func (t *tailing) run(ctx context.Context) (err error) {
 	following, done := context.WithCancel(reading)
 	defer done()
 	var watcher sync.WaitGroup
+	ctx, leave := context.WithCancel(ctx)
+	defer leave()
 	watcher.Go(func() { t.watch(ctx, following, stopReading) })
+	watcher.Go(func() {
+		if hangup(following, t.app.Stdout) {
+			leave()
+		}
+	})
 	err = t.follow(reading)
 	stopped := reading.Err() != nil
 	done()
