@@ -44,6 +44,10 @@ type lane struct {
 	path    string
 	cursors []*cursor
 	active  bool
+	// done is the end of the generation that was finished last, doneAt how many cursors are older. It is a position
+	// as long as nothing younger has content to be told by: siblings that appear later are known from it.
+	done   *source.Position
+	doneAt int
 }
 
 func (s *Set) newReader(accept func(string) bool) *reader {
@@ -106,6 +110,9 @@ func (r *reader) add(c *cursor) *lane {
 		}
 	}
 	l.cursors = slices.Insert(l.cursors, at, c)
+	if at < l.doneAt {
+		l.doneAt++
+	}
 	return l
 }
 
@@ -151,8 +158,7 @@ func (r *reader) step(l *lane) *source.Block {
 		b, finished := r.read(c)
 		if finished {
 			r.passed(c)
-			c.gen.release()
-			l.cursors = slices.Delete(l.cursors, i, i+1)
+			l.finish(i)
 		} else {
 			i++
 		}
@@ -160,10 +166,38 @@ func (r *reader) step(l *lane) *source.Block {
 			return b
 		}
 	}
-	if len(l.cursors) == 0 {
+	if len(l.cursors) == 0 && l.done == nil {
 		delete(r.lanes, l.path)
 	}
 	return nil
+}
+
+// finish takes away a cursor that has returned all of its generation.
+func (l *lane) finish(i int) {
+	c := l.cursors[i]
+	if l.done == nil || i >= l.doneAt {
+		if g := c.gen; g.handle.Load() != nil && g.size.Load() > 0 {
+			p := g.position(min(c.off, g.size.Load()))
+			l.done, l.doneAt = &p, i
+		}
+	} else {
+		l.doneAt--
+	}
+	l.cursors = slices.Delete(l.cursors, i, i+1)
+	c.gen.release()
+}
+
+// doneCounts says whether the finished generation is still the youngest that a position can name.
+func (l *lane) doneCounts() bool {
+	if l.done == nil {
+		return false
+	}
+	for _, c := range l.cursors[l.doneAt:] {
+		if len(c.gen.head.Load().bytes) > 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // Ready implements [source.Reader].
@@ -173,6 +207,9 @@ func (r *reader) Ready() <-chan struct{} { return r.ready }
 func (r *reader) Positions() []source.Position {
 	var out []source.Position
 	for _, l := range r.lanes {
+		if l.doneCounts() {
+			out = append(out, *l.done)
+		}
 		for _, c := range l.cursors {
 			out = append(out, c.gen.position(c.off))
 		}

@@ -1,6 +1,7 @@
 package file
 
 import (
+	"log/slog"
 	"os"
 	"path/filepath"
 	"sort"
@@ -74,6 +75,8 @@ func (s *Set) resumePathLocked(r *reader, t *track, positions []source.Position)
 	}
 	hasLive := false
 	for _, p := range places {
+		s.log.Debug("file_resumed", slog.String("path", t.path), slog.Uint64("place", p.gen.place),
+			slog.Uint64("inode", p.gen.ino), slog.Int64("offset", p.off), slog.Bool("named", p.own))
 		hasLive = hasLive || p.gen == t.gen
 		r.begin(p.gen, p.off)
 	}

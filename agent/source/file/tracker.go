@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"sort"
@@ -310,6 +311,8 @@ func (s *Set) drainOneLocked(g *generation) {
 }
 
 func (s *Set) arriveLocked(g *generation) {
+	s.log.Debug("file_found", slog.String("path", g.path), slog.Uint64("place", g.place),
+		slog.Uint64("inode", g.ino), slog.Int64("bytes", g.seen))
 	for r := range s.readers {
 		r.notify(g, true)
 	}

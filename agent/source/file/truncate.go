@@ -42,7 +42,7 @@ func (s *Set) sealTruncatedLocked(g *generation) {
 	g.handle.Swap(copied).release()
 	g.sealed.Store(true)
 	s.wakeLocked(g)
-	s.log.Debug("file_truncated", slog.String("path", g.path), slog.Int64("seen_bytes", g.lost.Load()),
+	s.log.Debug("file_truncated", slog.String("path", g.path), slog.Uint64("place", g.place), slog.Int64("seen_bytes", g.lost.Load()),
 		slog.Int64("copied_bytes", size))
 }
 
