@@ -499,11 +499,17 @@ func TestEnrolment(t *testing.T) {
 	if b := r.enrolKey("shop-2", other); b.StatusCode != http.StatusOK {
 		t.Errorf("replaced token: %d %s", b.StatusCode, b.body)
 	}
+	r.connect(a)
+	s := r.started(`{"agent_id":"shop-1"}`)
 	if b := r.call("DELETE", "/api/v1/agents/shop-1", nil); b.StatusCode != http.StatusNoContent {
 		t.Errorf("forget: %d %s", b.StatusCode, b.body)
 	}
 	if b := r.call("GET", "/api/v1/agents/"+a.id, nil); b.StatusCode != http.StatusNotFound {
 		t.Errorf("forgotten agent: %d %s", b.StatusCode, b.body)
+	}
+	<-a.done // its link is cut
+	if got := r.session(s.SessionID); got.Status != wire.StatusEnded || got.Accounts.Agents[a.id].Seen != 3 {
+		t.Errorf("its session: %+v", got)
 	}
 }
 

@@ -43,6 +43,7 @@ func (a *API) deleteAgent(w http.ResponseWriter, r *http.Request, _ auth.Princip
 	if err := a.o.Agents.Forget(r.Context(), agent.ID); err != nil {
 		return err
 	}
+	a.o.Sessions.Cut(agent.ID)
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }

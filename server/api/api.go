@@ -29,6 +29,8 @@ type Sessions interface {
 	Counts() (byAgent map[string]int, all int)
 	// Forget stops the sessions of an agent that is about to be forgotten.
 	Forget(ctx context.Context, agentID string) error
+	// Cut ends the link of an agent that was forgotten.
+	Cut(agentID string)
 }
 
 // Agents keeps the agents.

@@ -102,8 +102,11 @@ func (m *Manager) Stop(ctx context.Context, id string) (wire.Session, error) {
 	return m.finish(ctx, l, wire.EndStopped)
 }
 
-// Desired returns what an agent should have open.
+// Desired returns what an agent should have open. A forgotten agent is a *wire.Error, which ends its link.
 func (m *Manager) Desired(ctx context.Context, agentID string) ([]wire.DesiredSession, error) {
+	if _, err := m.o.Agents.Find(ctx, agentID); err != nil {
+		return nil, err
+	}
 	rows, err := m.o.Store.AgentSessions(ctx, agentID)
 	if err != nil {
 		return nil, err
@@ -200,3 +203,6 @@ func (m *Manager) Forget(ctx context.Context, agentID string) error {
 	}
 	return nil
 }
+
+// Cut ends the link of an agent that was forgotten.
+func (m *Manager) Cut(agentID string) { m.tell(agentID) }

@@ -229,9 +229,14 @@ func (m *Manager) kick() {
 // notify lets the links of a session's agents ask for their desired sessions.
 func (m *Manager) notify(s store.Session) {
 	for _, a := range s.Agents {
-		if err := m.o.Publish.Publish("agent."+a.ID+".ctl", nil); err != nil {
-			m.log.Warn("agent_notify_failed", "agent_id", a.ID, "session_id", s.ID, "error", err)
-		}
+		m.tell(a.ID)
+	}
+}
+
+// tell lets an agent's link ask for its desired sessions.
+func (m *Manager) tell(agentID string) {
+	if err := m.o.Publish.Publish("agent."+agentID+".ctl", nil); err != nil {
+		m.log.Warn("agent_notify_failed", "agent_id", agentID, "error", err)
 	}
 }
 
