@@ -44,8 +44,9 @@ type lane struct {
 	path    string
 	cursors []*cursor
 	active  bool
-	// done is the end of the generation that was finished last, doneAt how many cursors are older. It is a position
-	// as long as nothing younger has content to be told by: siblings that appear later are known from it.
+	// done is the end of the youngest generation that was finished, doneAt how many cursors are older. It goes with
+	// the positions, without an inode: a resumed reader knows from it which siblings are younger, and misses nothing
+	// where it is gone.
 	done   *source.Position
 	doneAt int
 }
@@ -175,29 +176,15 @@ func (r *reader) step(l *lane) *source.Block {
 // finish takes away a cursor that has returned all of its generation.
 func (l *lane) finish(i int) {
 	c := l.cursors[i]
-	if l.done == nil || i >= l.doneAt {
-		if g := c.gen; g.handle.Load() != nil && g.size.Load() > 0 {
-			p := g.position(min(c.off, g.size.Load()))
-			l.done, l.doneAt = &p, i
-		}
-	} else {
+	if g := c.gen; i >= l.doneAt && g.handle.Load() != nil && g.size.Load() > 0 {
+		p := g.position(g.size.Load())
+		p.Device, p.Inode = 0, 0
+		l.done, l.doneAt = &p, i
+	} else if i < l.doneAt {
 		l.doneAt--
 	}
 	l.cursors = slices.Delete(l.cursors, i, i+1)
 	c.gen.release()
-}
-
-// doneCounts says whether the finished generation is still the youngest that a position can name.
-func (l *lane) doneCounts() bool {
-	if l.done == nil {
-		return false
-	}
-	for _, c := range l.cursors[l.doneAt:] {
-		if len(c.gen.head.Load().bytes) > 0 {
-			return false
-		}
-	}
-	return true
 }
 
 // Ready implements [source.Reader].
@@ -207,7 +194,7 @@ func (r *reader) Ready() <-chan struct{} { return r.ready }
 func (r *reader) Positions() []source.Position {
 	var out []source.Position
 	for _, l := range r.lanes {
-		if l.doneCounts() {
+		if l.done != nil {
 			out = append(out, *l.done)
 		}
 		for _, c := range l.cursors {

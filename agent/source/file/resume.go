@@ -32,7 +32,9 @@ func (s *Set) resumeLocked(r *reader, positions []source.Position) {
 	for path := range byPath {
 		if s.tracks[path] == nil {
 			if g := s.globFor(path); g != nil {
-				s.tracks[path] = &track{path: path, source: g.name(path), gone: time.Now()}
+				t := &track{path: path, source: g.name(path), gone: time.Now()}
+				s.tracks[path] = t
+				s.knowLocked(t)
 			}
 		}
 	}
@@ -44,16 +46,27 @@ func (s *Set) resumeLocked(r *reader, positions []source.Position) {
 	}
 	for _, rest := range byPath { // no glob allows them any more
 		for _, p := range rest {
-			r.addLost(p)
+			if p.Inode != 0 {
+				r.addLost(p)
+			}
+		}
+	}
+}
+
+// knowLocked collects the siblings of a path that nobody followed before: what is there is not new.
+func (s *Set) knowLocked(t *track) {
+	f := s.folderLocked(filepath.Dir(t.path))
+	s.collectLocked(f)
+	for _, b := range f.siblings {
+		if s.familyLocked(b.path) == t {
+			b.fresh = false
+			b.close()
 		}
 	}
 }
 
 func (s *Set) resumePathLocked(r *reader, t *track, positions []source.Position) {
 	f := s.folderLocked(filepath.Dir(t.path))
-	if len(positions) > 0 {
-		s.collectLocked(f)
-	}
 	var places []place
 	found := map[*sibling]bool{}
 	for _, p := range positions {
@@ -65,7 +78,7 @@ func (s *Set) resumePathLocked(r *reader, t *track, positions []source.Position)
 			if b != nil {
 				found[b] = true
 			}
-		case p.PrintLen > 0:
+		case p.PrintLen > 0 && p.Inode != 0:
 			r.addLost(p)
 		}
 	}
