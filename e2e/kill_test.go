@@ -34,11 +34,13 @@ func TestKill(t *testing.T) {
 		appendLines(t, log, written, written+perPart)
 		written += perPart
 	}
+	other := f.startTail(id)
 	for round := range rounds {
 		write()
 		led.readSome(ctx, stream, written-perPart/2)
-		switch round % 4 {
+		switch round % 5 {
 		case 0:
+			other.kill()
 			after := stream.Cursor()
 			_ = stream.Close()
 			var err error
@@ -53,13 +55,20 @@ func TestKill(t *testing.T) {
 		case 3:
 			agent.kill()
 			f.server.kill()
+		case 4:
+			agent.kill()
+			f.server.kill()
+			other.kill()
 		}
 		write()
-		if round%4 >= 2 {
+		if round%5 >= 2 {
 			f.startServer()
 		}
-		if round%4 == 1 || round%4 == 3 {
+		if round%5 == 1 || round%5 >= 3 {
 			agent = f.startAgent("edge-1", "app="+log)
+		}
+		if round%5 == 0 || round%5 == 4 {
+			other = f.startTail(id)
 		}
 	}
 	write()
@@ -77,6 +86,11 @@ func TestKill(t *testing.T) {
 			led.doubled, missing, led.gapped)
 	}
 	t.Logf("%d lines, %d rounds: %d missing, %d announced, %d doubled", written, rounds, missing, led.gapped, led.doubled)
+	other.kill()
+	f.until("the killed viewers are gone", func() bool {
+		one, err := f.client.Session(ctx, id)
+		return err == nil && one.Viewers == 1
+	})
 	if _, err := f.client.Stop(ctx, id); err != nil {
 		t.Fatal(err)
 	}
@@ -85,6 +99,13 @@ func TestKill(t *testing.T) {
 		return len(names) == 0
 	})
 	f.until("no file of the session stays open", func() bool { return openFiles(t, agent, ".journal") == 0 })
+}
+
+// startTail runs a viewer as a process of its own.
+func (f *fleet) startTail(id string) *process {
+	f.t.Helper()
+	return start(f.t, "tail", "--session", id, "--server", f.url(),
+		"--token-file", filepath.Join(f.dir, "server", "admin.token"), "-o", "json")
 }
 
 // readSome books frames until line n or a later one came.
