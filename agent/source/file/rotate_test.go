@@ -85,7 +85,7 @@ func TestRenameBurst(t *testing.T) {
 	rd := r.open(source.Start{})
 	var k taken
 	n := 0
-	for round := range 4 {
+	for range 4 {
 		for range 5 {
 			r.write("app.log", numbered(n, n+100))
 			n += 100
@@ -96,7 +96,6 @@ func TestRenameBurst(t *testing.T) {
 		n += 10
 		collect(t, rd, &k, atLeast(n))
 		wantNumbered(t, k.lines, n)
-		_ = round
 	}
 }
 
@@ -275,24 +274,6 @@ func TestSpecialFilesAreSkipped(t *testing.T) {
 	}
 }
 
-func TestPermission(t *testing.T) {
-	if os.Geteuid() == 0 {
-		t.Log("root may read everything: only the path without a problem is checked")
-	}
-	r := newRig(t)
-	r.write("app.log", "")
-	rd := r.open(source.Start{})
-	if err := os.Chmod(r.path("app.log"), 0); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chmod(r.path("app.log"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	r.write("app.log", "after\n")
-	var k taken
-	collect(t, rd, &k, atLeast(1))
-}
-
 func TestLines(t *testing.T) {
 	long := strings.Repeat("x", 1_000_000)
 	huge := strings.Repeat("y", 3_000_000)
@@ -367,5 +348,7 @@ func TestLatency(t *testing.T) {
 		collect(t, rd, &k, atLeast(i+1))
 		sum += time.Since(began)
 	}
-	t.Logf("mean %v", sum/rounds)
+	if mean := sum / rounds; mean > 5*time.Millisecond {
+		t.Errorf("a line needs %v from its writing to its reading, want at most 5ms", mean)
+	}
 }
