@@ -9,7 +9,7 @@ import (
 	"github.com/goccy/go-yaml"
 )
 
-//go:embed openapi.yaml schemas
+//go:embed openapi.yaml frames.schema.json
 var files embed.FS
 
 // OpenAPI is the OpenAPI 3.1 document in JSON.
@@ -27,7 +27,7 @@ func OpenAPI() ([]byte, error) {
 
 // FrameSchema is the JSON schema (2020-12) of one frame of a stream.
 func FrameSchema() ([]byte, error) {
-	schema, err := files.ReadFile("schemas/frame.json")
+	schema, err := files.ReadFile("frames.schema.json")
 	if err != nil {
 		return nil, fmt.Errorf("read frame schema: %w", err)
 	}
