@@ -211,7 +211,8 @@ func TestLongLineIsCutAndTheNextIntact(t *testing.T) {
 	b.report(wire.ReportOpen)
 	b.write(strings.Repeat("y", 300_000) + "\nnext\n")
 	long := receive(t, "frame", b.server.frames)
-	if len(long.Message) != wire.MaxLine || !strings.Contains(string(long.Metadata), `"truncated":true,"original_bytes":300000`) {
+	mark := `"truncated":true,"original_bytes":300000`
+	if len(long.Message) != wire.MaxLine || !strings.Contains(string(long.Metadata), mark) {
 		t.Errorf("message of %d bytes, metadata %s; want %d bytes and the mark of a cut line",
 			len(long.Message), long.Metadata, wire.MaxLine)
 	}

@@ -43,7 +43,8 @@ func (a *Agent) openSession(ctx context.Context, d wire.DesiredSession, agentID 
 	if a.cfg.MaxRate > 0 {
 		s.limit = rate.NewLimiter(rate.Limit(a.cfg.MaxRate), a.cfg.MaxRate)
 	}
-	journal, rec, err := uplink.OpenJournal(filepath.Join(a.cfg.Data, sessionFolder, d.ID+journalSuffix), a.cfg.SyncJournal)
+	path := filepath.Join(a.cfg.Data, sessionFolder, d.ID+journalSuffix)
+	journal, rec, err := uplink.OpenJournal(path, a.cfg.SyncJournal)
 	if err != nil {
 		return nil, err
 	}

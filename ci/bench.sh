@@ -3,8 +3,8 @@
 set -euo pipefail
 . "$(dirname "$0")/tools.sh"
 cd "$root"
-if [ ! -f bench/go.mod ]; then
-	echo "bench: there are no benchmarks" >&2
-	exit 1
-fi
-cd bench && go test -run '^$' -bench . -benchtime 3x -timeout 60m ./...
+cd bench
+echo '== the filter and the counter beside two tailers and regexp'
+go run ./cmd/scanbench -strict
+echo '== a whole fleet: latency beside tail -F, lines a second'
+go run ./cmd/fleetbench

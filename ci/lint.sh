@@ -10,7 +10,9 @@ if [ -n "$unformatted" ]; then
 	exit 1
 fi
 linter=$(golangci)
+failed=0
 for dir in $(modules); do
 	echo "== $dir: vet and lint"
-	(cd "$dir" && go vet ./... && "$linter" run --config "$root/.golangci.yml" ./...)
+	(cd "$dir" && go vet ./... && "$linter" run --config "$root/.golangci.yml" ./...) || failed=1
 done
+exit $failed

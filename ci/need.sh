@@ -4,7 +4,7 @@
 set -euo pipefail
 
 # Program and Debian package of each need beyond Go, git and make. The race detector needs a C compiler.
-needs='curl:curl gcc:gcc jq:jq logrotate:logrotate'
+needs='curl:curl gcc:gcc logrotate:logrotate node:nodejs'
 
 missing=()
 for need in $needs; do
@@ -13,6 +13,8 @@ done
 if [ "$(printf '#include <stdlib.h>\nint main(void){return 0;}\n' | gcc -x c -o /dev/null - 2>&1)" ]; then
 	missing+=(libc6-dev)
 fi
+[ -e /usr/share/nodejs/ws ] || missing+=(node-ws)
+/usr/bin/python3 -c 'import websockets' 2>/dev/null || missing+=(python3-websockets)
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 echo "missing: ${missing[*]}" >&2

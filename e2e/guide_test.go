@@ -62,7 +62,8 @@ func nginxError(level string) string {
 // shell runs a command line of the guide.
 func (g *guide) shell(line string) []byte {
 	g.t.Helper()
-	line = strings.NewReplacer("https://api.logfleet.io", g.url(), "a1b2c3d4-e5f6-7890-abcd-ef1234567890", g.agentID).Replace(line)
+	line = strings.ReplaceAll(line, "https://api.logfleet.io", g.url())
+	line = strings.ReplaceAll(line, "a1b2c3d4-e5f6-7890-abcd-ef1234567890", g.agentID)
 	cmd := exec.Command("bash", "-c", line)
 	cmd.Env = append(os.Environ(), "TOKEN="+g.token)
 	out, err := cmd.Output()
@@ -102,8 +103,8 @@ func TestGuideCommands(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := got.Session
-	if s.ID == "" || s.ID != got.SessionID || s.AgentID != g.agentID || got.AgentID != g.agentID || s.Status != "active" ||
-		got.Status != "active" || s.WebSocketURL == "" || s.WebSocketURL != got.WebSocketURL {
+	if s.ID == "" || s.ID != got.SessionID || s.AgentID != g.agentID || got.AgentID != g.agentID ||
+		s.Status != "active" || got.Status != "active" || s.WebSocketURL == "" || s.WebSocketURL != got.WebSocketURL {
 		t.Errorf("start answered %+v: want both forms, nested and flat", got)
 	}
 	extend := `curl -s -X POST https://api.logfleet.io/api/v1/stream/start \
@@ -149,9 +150,11 @@ func TestGuideSnippets(t *testing.T) {
 	for _, tt := range snippets {
 		t.Run(tt.name, func(t *testing.T) {
 			g := newGuide(t)
-			id := g.session(wire.StartRequest{AgentID: g.agentID, Filters: wire.Filters{Level: wire.Strings{tt.level}}})
+			filters := wire.Filters{Level: wire.Strings{tt.level}}
+			id := g.session(wire.StartRequest{AgentID: g.agentID, Filters: filters})
 			p := &process{t: t, name: tt.name, out: &output{}, done: make(chan struct{})}
-			p.cmd = exec.Command(tt.command[0], append(tt.command[1:], strings.Replace(g.url(), "http", "ws", 1), id, g.token)...)
+			args := append(tt.command[1:], strings.Replace(g.url(), "http", "ws", 1), id, g.token)
+			p.cmd = exec.Command(tt.command[0], args...)
 			p.cmd.Env = append(os.Environ(), "NODE_PATH=/usr/share/nodejs")
 			p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
 			if err := p.cmd.Start(); err != nil {
@@ -175,7 +178,8 @@ func TestGuideSnippets(t *testing.T) {
 				t.Errorf("the snippet ended with status %d: %s", status, p.out)
 			}
 			out := p.out.String()
-			if strings.Count(out, "upstream timed out") != 1 || !strings.Contains(out, "session_ended stopped") || !strings.Contains(out, "closed 1000") {
+			if strings.Count(out, "upstream timed out") != 1 || !strings.Contains(out, "session_ended stopped") ||
+				!strings.Contains(out, "closed 1000") {
 				t.Errorf("the snippet printed:\n%swant one line, the end and a close with 1000", out)
 			}
 		})

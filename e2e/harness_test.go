@@ -151,7 +151,8 @@ func (f *fleet) url() string { return fmt.Sprintf("http://127.0.0.1:%d", f.port)
 // startServer starts the server and waits until it answers.
 func (f *fleet) startServer() {
 	f.t.Helper()
-	f.server = start(f.t, "serve", "--listen", fmt.Sprintf("127.0.0.1:%d", f.port), "--data", filepath.Join(f.dir, "server"))
+	f.server = start(f.t, "serve", "--listen", fmt.Sprintf("127.0.0.1:%d", f.port),
+		"--data", filepath.Join(f.dir, "server"))
 	f.until("the server answers", func() bool {
 		resp, err := http.Get(f.url() + "/readyz")
 		if err != nil {

@@ -47,7 +47,9 @@ func TestIdleHour(t *testing.T) {
 			HTTP: &http.Client{Transport: transport}, Log: slog.New(slog.DiscardHandler),
 			Hello: func() wire.Hello {
 				return wire.Hello{Name: "edge-1", Version: "1.0.0", Sources: []wire.Source{
-					{Name: "nginx", Kind: "file", Files: 2}, {Name: "app", Kind: "file", Files: 1}, {Name: "worker", Kind: "file", Files: 1},
+					{Name: "nginx", Kind: "file", Files: 2},
+					{Name: "app", Kind: "file", Files: 1},
+					{Name: "worker", Kind: "file", Files: 1},
 				}}
 			},
 		}, idleHandler{})
@@ -62,7 +64,8 @@ func TestIdleHour(t *testing.T) {
 		moved := pipe.bytes()
 		t.Logf("an idle hour moved %d bytes, %d reports of 3 sources arrived", len(moved), registry.reports)
 		if len(moved) > idleBudget || registry.reports != int(time.Hour/wire.MetricsInterval) {
-			t.Errorf("%d bytes and %d reports, want at most %d bytes and a report a minute", len(moved), registry.reports, idleBudget)
+			t.Errorf("%d bytes and %d reports, want at most %d bytes and a report a minute",
+				len(moved), registry.reports, idleBudget)
 		}
 		if bytes.Contains(moved, []byte("upstream")) {
 			t.Error("text of a log line crossed the link")

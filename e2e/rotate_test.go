@@ -95,7 +95,8 @@ func startWriter(t *testing.T, path string, lines, perSecond int) *process {
 	t.Helper()
 	p := &process{t: t, name: "writer", out: &output{}, done: make(chan struct{})}
 	p.cmd = exec.Command(os.Args[0], "-test.run=^TestHelperWriter$")
-	p.cmd.Env = append(os.Environ(), "SPILE_E2E_WRITER="+path, "SPILE_E2E_LINES="+itoa(lines), "SPILE_E2E_RATE="+itoa(perSecond))
+	p.cmd.Env = append(os.Environ(),
+		"SPILE_E2E_WRITER="+path, "SPILE_E2E_LINES="+itoa(lines), "SPILE_E2E_RATE="+itoa(perSecond))
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)

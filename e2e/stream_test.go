@@ -47,6 +47,7 @@ func TestCompleteDeliversEveryLine(t *testing.T) {
 	}
 	led.accounts()
 	if m := led.missing(); len(m) > 0 || led.doubled > 0 || led.swapped > 0 || led.gapped > 0 {
-		t.Errorf("%d missing, %d doubled, %d out of order, %d in gaps; want none", len(m), led.doubled, led.swapped, led.gapped)
+		t.Errorf("%d missing, %d doubled, %d out of order, %d in gaps; want none",
+			len(m), led.doubled, led.swapped, led.gapped)
 	}
 }

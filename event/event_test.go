@@ -13,11 +13,21 @@ func TestParseLevel(t *testing.T) {
 		name, word string
 		want       Level
 	}{
-		{"trace", "trace", Trace}, {"debug-upper", "DEBUG", Debug}, {"info-mixed", "Info", Info},
-		{"notice", "notice", Notice}, {"warning", "warning", Warning}, {"warn", "WARN", Warning},
-		{"error", "error", Error}, {"err", "err", Error}, {"critical", "critical", Critical}, {"crit", "crit", Critical},
-		{"fatal", "Fatal", Critical}, {"alert", "alert", Alert}, {"emergency", "emergency", Emergency},
-		{"emerg", "emerg", Emergency}, {"panic", "panic", Emergency},
+		{"trace", "trace", Trace},
+		{"debug-upper", "DEBUG", Debug},
+		{"info-mixed", "Info", Info},
+		{"notice", "notice", Notice},
+		{"warning", "warning", Warning},
+		{"warn", "WARN", Warning},
+		{"error", "error", Error},
+		{"err", "err", Error},
+		{"critical", "critical", Critical},
+		{"crit", "crit", Critical},
+		{"fatal", "Fatal", Critical},
+		{"alert", "alert", Alert},
+		{"emergency", "emergency", Emergency},
+		{"emerg", "emerg", Emergency},
+		{"panic", "panic", Emergency},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -53,8 +63,12 @@ func TestLevelBetween(t *testing.T) {
 		level Level
 		want  Level
 	}{
-		{"below-trace", -100, Trace}, {"above-trace", -7, Trace}, {"above-info", 1, Info}, {"above-warning", 5, Warning},
-		{"above-error", 9, Error}, {"above-emergency", 100, Emergency},
+		{"below-trace", -100, Trace},
+		{"above-trace", -7, Trace},
+		{"above-info", 1, Info},
+		{"above-warning", 5, Warning},
+		{"above-error", 9, Error},
+		{"above-emergency", 100, Emergency},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

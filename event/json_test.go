@@ -18,13 +18,20 @@ func TestAppendMembers(t *testing.T) {
 		want string
 	}{
 		{"zero", Event{}, `"timestamp":"0001-01-01T00:00:00.000Z","level":"INFO","source":"","message":"","metadata":{}`},
-		{"all-kinds", Event{Time: at, Level: Warning, Source: "s", Message: "m", Metadata: Metadata{
-			{"text", String("a")}, {"int", Int(-5)}, {"yes", Bool(true)}, {"no", Bool(false)}, {"json", JSON("[1.50,null]")}}},
+		{
+			"all-kinds",
+			Event{Time: at, Level: Warning, Source: "s", Message: "m", Metadata: Metadata{
+				{"text", String("a")}, {"int", Int(-5)}, {"yes", Bool(true)}, {"no", Bool(false)}, {"json", JSON("[1.50,null]")},
+			}},
 			`"timestamp":"2024-01-15T10:00:00.123Z","level":"WARN","source":"s","message":"m",` +
-				`"metadata":{"text":"a","int":-5,"yes":true,"no":false,"json":[1.50,null]}`},
-		{"escapes", Event{Time: at, Source: "a\"b\\c", Message: "\n\r\t\x00\x1f\x7f\u2028\u2029é\xff"},
+				`"metadata":{"text":"a","int":-5,"yes":true,"no":false,"json":[1.50,null]}`,
+		},
+		{
+			"escapes",
+			Event{Time: at, Source: "a\"b\\c", Message: "\n\r\t\x00\x1f\x7f\u2028\u2029é\xff"},
 			`"timestamp":"2024-01-15T10:00:00.123Z","level":"INFO","source":"a\"b\\c",` +
-				`"message":"\n\r\t\u0000\u001f\u007f\u2028\u2029é\ufffd","metadata":{}`},
+				`"message":"\n\r\t\u0000\u001f\u007f\u2028\u2029é\ufffd","metadata":{}`,
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -101,7 +108,8 @@ func FuzzAppendMembers(f *testing.F) {
 
 func TestAppendAllocatesNothing(t *testing.T) {
 	ev := Event{Time: time.Now(), Level: Error, Source: "s", Message: "a\n\"b\" é\xff", Metadata: Metadata{
-		{"text", String("a")}, {"int", Int(-5)}, {"yes", Bool(true)}, {"json", JSON("[1.50,null]")}}}
+		{"text", String("a")}, {"int", Int(-5)}, {"yes", Bool(true)}, {"json", JSON("[1.50,null]")},
+	}}
 	buf := make([]byte, 0, 1024)
 	if n := testing.AllocsPerRun(100, func() { buf = AppendMembers(buf[:0], &ev) }); n != 0 {
 		t.Errorf("%v allocations, want none", n)
@@ -110,8 +118,11 @@ func TestAppendAllocatesNothing(t *testing.T) {
 
 func BenchmarkAppendMembers(b *testing.B) {
 	ev := Event{Time: time.Now(), Source: "nginx", Message: "GET /api/v1/orders HTTP/1.1", Metadata: Metadata{
-		{"remote_addr", String("10.1.2.3")}, {"status", Int(200)}, {"rt", JSON("0.123")},
-		{"user_agent", String("Mozilla/5.0 (X11; Linux x86_64) Firefox/121.0")}}}
+		{"remote_addr", String("10.1.2.3")},
+		{"status", Int(200)},
+		{"rt", JSON("0.123")},
+		{"user_agent", String("Mozilla/5.0 (X11; Linux x86_64) Firefox/121.0")},
+	}}
 	var buf []byte
 	b.ReportAllocs()
 	for b.Loop() {

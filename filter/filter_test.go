@@ -27,10 +27,16 @@ func TestCompileRefuses(t *testing.T) {
 		{"bad-glob", wire.Filters{Source: wire.Strings{"a["}}, map[string]string{fieldSource: `"a["`}},
 		{"empty-glob", wire.Filters{Source: wire.Strings{"a", ""}}, map[string]string{fieldSource: "empty"}},
 		{"many-globs", wire.Filters{Source: make(wire.Strings, 65)}, map[string]string{fieldSource: "at most 64"}},
-		{"long-glob", wire.Filters{Source: wire.Strings{strings.Repeat("a", 513)}},
-			map[string]string{fieldSource: "item 1 has 513 bytes"}},
-		{"exploding-glob", wire.Filters{Source: wire.Strings{strings.Repeat("{a,b}", 60)}},
-			map[string]string{fieldSource: "256 ways"}},
+		{
+			"long-glob",
+			wire.Filters{Source: wire.Strings{strings.Repeat("a", 513)}},
+			map[string]string{fieldSource: "item 1 has 513 bytes"},
+		},
+		{
+			"exploding-glob",
+			wire.Filters{Source: wire.Strings{strings.Repeat("{a,b}", 60)}},
+			map[string]string{fieldSource: "256 ways"},
+		},
 		{"scope-without-colon", wire.Filters{Scope: wire.Strings{"abc"}}, map[string]string{fieldScope: "key:value"}},
 		{"scope-without-key", wire.Filters{Scope: wire.Strings{":abc"}}, map[string]string{fieldScope: "key:value"}},
 		{"many-scopes", wire.Filters{Scope: make(wire.Strings, 33)}, map[string]string{fieldScope: "at most 32"}},
@@ -169,9 +175,11 @@ func TestLevels(t *testing.T) {
 
 func TestEvent(t *testing.T) {
 	ev := event.Event{Level: event.Warning, Source: "nginx", Message: "hello: world", Metadata: event.Metadata{
-		{Key: "status", Value: event.Int(502)}, {Key: "ok", Value: event.Bool(true)},
+		{Key: "status", Value: event.Int(502)},
+		{Key: "ok", Value: event.Bool(true)},
 		{Key: "ratio", Value: event.JSON("1.50")},
-		{Key: "url", Value: event.String("http://x")}, {Key: "empty", Value: event.String("")},
+		{Key: "url", Value: event.String("http://x")},
+		{Key: "empty", Value: event.String("")},
 	}}
 	tests := []struct {
 		name    string

@@ -170,8 +170,10 @@ func FuzzCandidates(f *testing.F) {
 // Long blocks cross the windows, and change between the two ways of searching.
 func TestCandidatesLongBlock(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
-	words := []string{"user_id=12345", "user_id=1", "timed out", "Timed OUT", "deadlock detected", "t", "d", "connection ",
-		"connection refused", " ", "\n", "\n", "eeeeeeeeeeeeeeee", "____", "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk"}
+	words := []string{
+		"user_id=12345", "user_id=1", "timed out", "Timed OUT", "deadlock detected", "t", "d", "connection ",
+		"connection refused", " ", "\n", "\n", "eeeeeeeeeeeeeeee", "____", "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk",
+	}
 	var block bytes.Buffer
 	for block.Len() < 3*window {
 		block.WriteString(words[random.IntN(len(words))])

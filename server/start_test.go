@@ -64,8 +64,10 @@ func TestStartRefusals(t *testing.T) {
 		{"source-glob", `{"agent_id":"on","filters":{"source":"[a"}}`, wire.CodeValidation, "filters.source", "[a"},
 		{"pattern-bad", `{"agent_id":"on","filters":{"pattern":"ab(c"}}`, wire.CodeValidation, "filters.pattern", ""},
 		{"pattern-type", `{"agent_id":"on","filters":{"pattern":["x"]}}`, wire.CodeValidation, "filters.pattern", "a string"},
-		{"pattern-long", `{"agent_id":"on","filters":{"pattern":"` + strings.Repeat("x", wire.MaxPattern+1) + `"}}`,
-			wire.CodeValidation, "filters.pattern", "1024"},
+		{
+			"pattern-long", `{"agent_id":"on","filters":{"pattern":"` + strings.Repeat("x", wire.MaxPattern+1) + `"}}`,
+			wire.CodeValidation, "filters.pattern", "1024",
+		},
 		{"scope-bad", `{"agent_id":"on","filters":{"scope":"nocolon"}}`, wire.CodeValidation, "filters.scope", "nocolon"},
 		{"scope-type", `{"agent_id":"on","filters":{"scope":[null,1]}}`, wire.CodeValidation, "filters.scope", "list of strings"},
 		{"mode-unknown", `{"agent_id":"on","mode":"fast"}`, wire.CodeValidation, "mode", "live or complete"},
@@ -79,8 +81,10 @@ func TestStartRefusals(t *testing.T) {
 		{"tail-type", `{"agent_id":"on","tail":"5"}`, wire.CodeValidation, "tail", "0 to 100000"},
 		{"raw-type", `{"agent_id":"on","raw":"yes"}`, wire.CodeValidation, "raw", "true or false"},
 		{"reason-type", `{"agent_id":"on","reason":1}`, wire.CodeValidation, "reason", "a string"},
-		{"reason-long", `{"agent_id":"on","reason":"` + strings.Repeat("x", wire.MaxReason+1) + `"}`,
-			wire.CodeValidation, "reason", "500"},
+		{
+			"reason-long", `{"agent_id":"on","reason":"` + strings.Repeat("x", wire.MaxReason+1) + `"}`,
+			wire.CodeValidation, "reason", "500",
+		},
 		{"body-large", `{"reason":"` + strings.Repeat("x", wire.MaxBody) + `"}`, wire.CodeTooLarge, "", "bytes"},
 		{"several-at-once", `{"agent_id":1,"tail":"x","no":1}`, wire.CodeValidation, "tail", "no: is not a field"},
 	} {

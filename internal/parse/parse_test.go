@@ -32,64 +32,92 @@ func TestParse(t *testing.T) {
 		line   string
 		want   string
 	}{
-		{"json", JSON, `{"timestamp":"2024-01-15T10:00:00.123456Z","level":"ERROR","msg":"boom","n":1.50,` +
-			`"o":{"a":[1, null]},"b":true,"z":null}`,
-			at + `ERROR "boom" {"n":1.50,"o":{"a":[1, null]},"b":true,"z":null}`},
-		{"json-escapes", JSON, `{"t":1705312800123,"severity":"warn","message":"a\"b\u00e9\ud83d\ude00\n",` +
-			`"k\ty":"\ud800x"}`,
-			at + "WARN \"a\\\"bé😀\\n\" {\"k\\ty\":\"\ufffdx\"}"},
-		{"json-message-order", JSON, `{"text":"c","message":"b","ts":1705312800.123,"msg":""}`,
-			at + `INFO "b" {"text":"c","msg":""}`},
+		{
+			"json", JSON, `{"timestamp":"2024-01-15T10:00:00.123456Z","level":"ERROR","msg":"boom","n":1.50,` +
+				`"o":{"a":[1, null]},"b":true,"z":null}`,
+			at + `ERROR "boom" {"n":1.50,"o":{"a":[1, null]},"b":true,"z":null}`,
+		},
+		{
+			"json-escapes", JSON, `{"t":1705312800123,"severity":"warn","message":"a\"b\u00e9\ud83d\ude00\n",` +
+				`"k\ty":"\ud800x"}`,
+			at + "WARN \"a\\\"bé😀\\n\" {\"k\\ty\":\"\ufffdx\"}",
+		},
+		{
+			"json-message-order", JSON, `{"text":"c","message":"b","ts":1705312800.123,"msg":""}`,
+			at + `INFO "b" {"text":"c","msg":""}`,
+		},
 		{"json-bunyan", JSON, `{"level":50,"time":"2024-01-15T11:00:00.123+01:00","msg":"m",` +
 			`"pid":7}`, at + `ERROR "m" {"pid":7}`},
 		{"json-priority", JSON, `{"PRIORITY":"3","message":"m"}`, `2024-01-16T12:00:00.000Z ERROR "m" {}`},
 		{"json-no-message", JSON, `{"a":1}`, `2024-01-16T12:00:00.000Z INFO "{\"a\":1}" {"a":1}`},
 		{"json-duplicates", JSON, `{"a":1,"msg":"x","a":2}`, `2024-01-16T12:00:00.000Z INFO "x" {"a":2}`},
-		{"json-truncated", JSON, `{"time":"2024-01-15T10:00:00.123Z","level":"ERROR","msg":"bo`,
-			at + `ERROR "{\"time\":\"2024-01-15T10:00:00.123Z\",\"level\":\"ERROR\",\"msg\":\"bo" {}`},
+		{
+			"json-truncated", JSON, `{"time":"2024-01-15T10:00:00.123Z","level":"ERROR","msg":"bo`,
+			at + `ERROR "{\"time\":\"2024-01-15T10:00:00.123Z\",\"level\":\"ERROR\",\"msg\":\"bo" {}`,
+		},
 		{"json-trailing", JSON, `{"a":1} x`, `2024-01-16T12:00:00.000Z INFO "{\"a\":1} x" {}`},
 		{"json-bom", JSON, "\ufeff" + `{"msg":"x"}`, `2024-01-16T12:00:00.000Z INFO "x" {}`},
 		{"json-unknown-level", JSON, `{"level":"verbose","msg":"x"}`, `2024-01-16T12:00:00.000Z INFO "x" ` +
 			`{"level":"verbose"}`},
-		{"logfmt", Logfmt, `time=2024-01-15T10:00:00.123Z level=warn msg="a \"b\"" user_id=007 flag`,
-			at + `WARN "a \"b\"" {"user_id":"007","flag":true}`},
+		{
+			"logfmt", Logfmt, `time=2024-01-15T10:00:00.123Z level=warn msg="a \"b\"" user_id=007 flag`,
+			at + `WARN "a \"b\"" {"user_id":"007","flag":true}`,
+		},
 		{"logfmt-bare-words", Logfmt, `level=error msg=hello big world ts=1705312800.123 ` +
 			`a=b`, at + `ERROR "hello big world" {"a":"b"}`},
 		{"logfmt-unterminated", Logfmt, `a=b level=error msg="cut he`, `2024-01-16T12:00:00.000Z ERROR "cut ` +
 			`he" {"a":"b"}`},
-		{"nginx-access", Access, `10.0.0.1 - bob [15/Jan/2024:11:00:00 +0100] "GET /a?x=1 HTTP/1.1" 502 17 ` +
-			`"-" "curl/8" rt=0.123 up="a b"`,
+		{
+			"nginx-access", Access, `10.0.0.1 - bob [15/Jan/2024:11:00:00 +0100] "GET /a?x=1 HTTP/1.1" 502 17 ` +
+				`"-" "curl/8" rt=0.123 up="a b"`,
 			`2024-01-15T10:00:00.000Z ERROR "GET /a?x=1 HTTP/1.1" {"remote_addr":"10.0.0.1","user":"bob",` +
 				`"method":"GET",` +
 				`"path":"/a?x=1","protocol":"HTTP/1.1","status":502,"bytes":17,"user_agent":"curl/8","rt":0.123,` +
-				`"up":"a b"}`},
-		{"access-common", Access, `h - - [15/Jan/2024:10:00:00 +0000] "-" 400 -`,
+				`"up":"a b"}`,
+		},
+		{
+			"access-common", Access, `h - - [15/Jan/2024:10:00:00 +0000] "-" 400 -`,
 			`2024-01-15T10:00:00.000Z WARN "h - - [15/Jan/2024:10:00:00 +0000] \"-\" 400 -" {"remote_addr":"h",` +
-				`"status":400}`},
-		{"access-vhost", Access, `v:80 h - - [15/Jan/2024:10:00:00 +0000] "GET / HTTP/1.0" 200 5`,
+				`"status":400}`,
+		},
+		{
+			"access-vhost", Access, `v:80 h - - [15/Jan/2024:10:00:00 +0000] "GET / HTTP/1.0" 200 5`,
 			`2024-01-15T10:00:00.000Z INFO "GET / HTTP/1.0" {"vhost":"v:80","remote_addr":"h","method":"GET",` +
-				`"path":"/","protocol":"HTTP/1.0","status":200,"bytes":5}`},
-		{"nginx-error", NginxError, `2024/01/15 10:00:00 [crit] 123#45: *67 upstream timed out (110: ` +
-			`Connection timed out) while x, client: 1.2.3.4, server: s, request: "GET /a, b HTTP/1.1", upstream: ` +
-			`"http://u/", host: "h"`,
+				`"path":"/","protocol":"HTTP/1.0","status":200,"bytes":5}`,
+		},
+		{
+			"nginx-error", NginxError, `2024/01/15 10:00:00 [crit] 123#45: *67 upstream timed out (110: ` +
+				`Connection timed out) while x, client: 1.2.3.4, server: s, request: "GET /a, b HTTP/1.1", upstream: ` +
+				`"http://u/", host: "h"`,
 			`2024-01-15T10:00:00.000Z CRITICAL "upstream timed out (110: Connection timed out) while x" ` +
 				`{"pid":123,"tid":45,"cid":67,` +
-				`"client":"1.2.3.4","server":"s","request":"GET /a, b HTTP/1.1","upstream":"http://u/","host":"h"}`},
-		{"apache-error", ApacheError, `[Mon Jan 15 10:00:00.123456 2024] [core:error] [pid 12:tid 4] [client ` +
-			`1.2.3.4:5] AH00124: text`,
-			at + `ERROR "AH00124: text" {"module":"core","pid":12,"tid":4,"client":"1.2.3.4:5"}`},
-		{"syslog-bsd", Syslog3164, `Jan 15 10:00:00 host app[12]: ERROR no disk`,
-			`2024-01-15T10:00:00.000Z ERROR "ERROR no disk" {"hostname":"host","app":"app","pid":12}`},
-		{"syslog-pri", Syslog3164, `<34>Oct  1 22:14:15 box su: 'su root' failed`,
-			`2023-10-01T22:14:15.000Z CRITICAL "'su root' failed" {"facility":"auth","hostname":"box","app":"su"}`},
-		{"syslog-pri-local", Syslog3164, `<14>Jan 15 10:00:00 app[3]: hi`,
-			`2024-01-15T10:00:00.000Z INFO "hi" {"facility":"user","app":"app","pid":3}`},
+				`"client":"1.2.3.4","server":"s","request":"GET /a, b HTTP/1.1","upstream":"http://u/","host":"h"}`,
+		},
+		{
+			"apache-error", ApacheError, `[Mon Jan 15 10:00:00.123456 2024] [core:error] [pid 12:tid 4] [client ` +
+				`1.2.3.4:5] AH00124: text`,
+			at + `ERROR "AH00124: text" {"module":"core","pid":12,"tid":4,"client":"1.2.3.4:5"}`,
+		},
+		{
+			"syslog-bsd", Syslog3164, `Jan 15 10:00:00 host app[12]: ERROR no disk`,
+			`2024-01-15T10:00:00.000Z ERROR "ERROR no disk" {"hostname":"host","app":"app","pid":12}`,
+		},
+		{
+			"syslog-pri", Syslog3164, `<34>Oct  1 22:14:15 box su: 'su root' failed`,
+			`2023-10-01T22:14:15.000Z CRITICAL "'su root' failed" {"facility":"auth","hostname":"box","app":"su"}`,
+		},
+		{
+			"syslog-pri-local", Syslog3164, `<14>Jan 15 10:00:00 app[3]: hi`,
+			`2024-01-15T10:00:00.000Z INFO "hi" {"facility":"user","app":"app","pid":3}`,
+		},
 		{"rsyslog", Syslog3164, `2024-01-15T10:00:00.123456+00:00 host kernel: ` +
 			`oops`, at + `INFO "oops" {"hostname":"host","app":"kernel"}`},
-		{"syslog-5424", Syslog5424, `<165>1 2024-01-15T10:00:00.123Z host app 99 ID47 [x@1 a="1" ` +
-			`b="q\"z"][y] ` + "\ufeffhello",
+		{
+			"syslog-5424", Syslog5424, `<165>1 2024-01-15T10:00:00.123Z host app 99 ID47 [x@1 a="1" ` +
+				`b="q\"z"][y] ` + "\ufeffhello",
 			at + `NOTICE "hello" {"facility":"local4","hostname":"host","app":"app","pid":99,"msgid":"ID47",` +
-				`"x@1.a":"1","x@1.b":"q\"z"}`},
+				`"x@1.a":"1","x@1.b":"q\"z"}`,
+		},
 		{"syslog-5424-broken", Syslog5424, `<11>1 - - - - - [x a=1] m`, `2024-01-16T12:00:00.000Z ERROR "[x ` +
 			`a=1] m" {"facility":"user"}`},
 		{"klog", Klog, `F0115 10:00:00.123456   1 file.go:12] bye`, at + `CRITICAL "bye" {"tid":1,` +

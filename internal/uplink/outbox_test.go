@@ -213,8 +213,10 @@ func TestOutboxKeepsNumbersAndAccounts(t *testing.T) {
 			},
 			"ack": func(r *rapid.T) {
 				m.acked = rapid.Uint64Range(m.acked, m.end.item).Draw(r, "item")
-				m.out.Ack(wire.Ack{Epoch: 1, Item: m.acked, Credit: 1000, Attached: true,
-					Resend: rapid.Bool().Draw(r, "resend")})
+				m.out.Ack(wire.Ack{
+					Epoch: 1, Item: m.acked, Credit: 1000, Attached: true,
+					Resend: rapid.Bool().Draw(r, "resend"),
+				})
 			},
 			"detach":     func(*rapid.T) { m.out.Detach() },
 			"close-gap":  func(*rapid.T) { m.out.CloseGap() },

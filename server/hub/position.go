@@ -197,8 +197,10 @@ func (v *viewer) gapLocked(i int, epoch, from, to uint64, reason string) {
 		v.session.hub.log.Error("gap_failed", "session_id", v.session.config.ID, "error", err)
 		return
 	}
-	v.queueLocked(piece{kind: entryGap, agent: i, epoch: epoch, from: from, to: to, count: gap.Count, data: data,
-		moves: true})
+	v.queueLocked(piece{
+		kind: entryGap, agent: i, epoch: epoch, from: from, to: to, count: gap.Count, data: data,
+		moves: true,
+	})
 }
 
 // queueLocked queues a piece and moves the viewer's position behind it.

@@ -61,8 +61,10 @@ func manager(t *testing.T) (m *Manager, w *world, stop func()) {
 		t.Fatal(err)
 	}
 	w = &world{open: map[string]int{}, ends: map[string]int{}}
-	m = New(Options{Store: s, Agents: w, Streams: w, Publish: w, Check: func(wire.Filters) error { return nil },
-		StreamURL: "ws://x/"})
+	m = New(Options{
+		Store: s, Agents: w, Streams: w, Publish: w, Check: func(wire.Filters) error { return nil },
+		StreamURL: "ws://x/",
+	})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- m.Run(ctx) }()

@@ -52,7 +52,8 @@ func stampLines(path string, rate int, length time.Duration) (int, error) {
 	n := 0
 	for end := time.Now().Add(length); time.Now().Before(end); n++ {
 		<-tick.C
-		line := fmt.Sprintf("level=info msg=\"a line that is measured\" user_id=12345 %s%d\n", stampMark, time.Now().UnixNano())
+		line := fmt.Sprintf("level=info msg=\"a line that is measured\" user_id=12345 %s%d\n",
+			stampMark, time.Now().UnixNano())
 		if _, err := file.WriteString(line); err != nil {
 			return n, err
 		}
@@ -176,7 +177,8 @@ func plainLines(path string, n, rate int) (int64, error) {
 	for i := 0; i < n; {
 		buf = buf[:0]
 		for range min(burst, n-i) {
-			buf = fmt.Appendf(buf, "time=2026-01-15T10:00:00.000Z level=info msg=\"request served\" n=%d path=/api/v1/items user_id=%d elapsed=12ms\n", i, i%99999)
+			buf = fmt.Appendf(buf, "time=2026-01-15T10:00:00.000Z level=info msg=\"request served\" n=%d "+
+				"path=/api/v1/items user_id=%d elapsed=12ms\n", i, i%99999)
 			i++
 		}
 		if rate > 0 {

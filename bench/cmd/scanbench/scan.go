@@ -54,8 +54,10 @@ func measurements(path, peerPath string) ([]measurement, error) {
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, measurement{name: scan.name, path: path, run: run, goal: scan.goal, ratio: scan.ratio,
-			against: scan.against})
+		all = append(all, measurement{
+			name: scan.name, path: path, run: run, goal: scan.goal, ratio: scan.ratio,
+			against: scan.against,
+		})
 	}
 	return append(all,
 		measurement{name: nameRegexp, path: peerPath, run: regexpPerLine},
