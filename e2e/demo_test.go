@@ -26,20 +26,12 @@ func startDemo(t *testing.T, f *fleet) *demo {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &process{t: t, name: "demo", cmd: exec.Command(path, "demo"), out: &output{}, done: make(chan struct{})}
-	stdin, err := p.cmd.StdinPipe()
+	cmd := exec.Command(path, "demo")
+	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	go func() {
-		_ = p.cmd.Wait()
-		close(p.done)
-	}()
-	t.Cleanup(p.kill)
+	p := launch(t, "demo", cmd)
 	f.until("the demo says what to try", func() bool { return strings.Contains(p.out.String(), "Ctrl-C ends") })
 	return &demo{process: p, stdin: stdin}
 }
@@ -59,17 +51,10 @@ func (d *demo) line(text string) string {
 // try runs a printed line as it stands until it has printed something with want in it.
 func (d *demo) try(f *fleet, line, want string) {
 	d.t.Helper()
-	p := &process{t: d.t, name: line, cmd: exec.Command("bash", "-c", line), out: &output{}, done: make(chan struct{})}
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	var talk output
-	p.cmd.Stdout, p.cmd.Stderr = p.out, &talk
-	if err := p.cmd.Start(); err != nil {
-		d.t.Fatal(err)
-	}
-	go func() {
-		_ = p.cmd.Wait()
-		close(p.done)
-	}()
+	cmd := exec.Command("bash", "-c", line)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Stderr = &output{}
+	p := launch(d.t, line, cmd)
 	f.until("this prints "+want+": "+line, func() bool { return strings.Contains(p.out.String(), want) })
 	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGINT)
 	<-p.done

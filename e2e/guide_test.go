@@ -152,19 +152,10 @@ func TestGuideSnippets(t *testing.T) {
 			g := newGuide(t)
 			filters := wire.Filters{Level: wire.Strings{tt.level}}
 			id := g.session(wire.StartRequest{AgentID: g.agentID, Filters: filters})
-			p := &process{t: t, name: tt.name, out: &output{}, done: make(chan struct{})}
 			args := append(tt.command[1:], strings.Replace(g.url(), "http", "ws", 1), id, g.token)
-			p.cmd = exec.Command(tt.command[0], args...)
-			p.cmd.Env = append(os.Environ(), "NODE_PATH=/usr/share/nodejs")
-			p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
-			if err := p.cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
-			go func() {
-				_ = p.cmd.Wait()
-				close(p.done)
-			}()
-			t.Cleanup(p.kill)
+			cmd := exec.Command(tt.command[0], args...)
+			cmd.Env = append(os.Environ(), "NODE_PATH=/usr/share/nodejs")
+			p := launch(t, tt.name, cmd)
 			g.until("the snippet is connected", func() bool {
 				s, err := g.client.Session(t.Context(), id)
 				return err == nil && s.Viewers == 1

@@ -83,13 +83,22 @@ func start(t *testing.T, args ...string) *process {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &process{t: t, name: args[0], cmd: exec.Command(path, args...), out: &output{}, done: make(chan struct{})}
-	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
-	if err := p.cmd.Start(); err != nil {
+	return launch(t, args[0], exec.Command(path, args...))
+}
+
+// launch runs a command; it is killed when the test ends.
+func launch(t *testing.T, name string, cmd *exec.Cmd) *process {
+	t.Helper()
+	p := &process{t: t, name: name, cmd: cmd, out: &output{}, done: make(chan struct{})}
+	cmd.Stdout = p.out
+	if cmd.Stderr == nil {
+		cmd.Stderr = p.out
+	}
+	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	go func() {
-		_ = p.cmd.Wait()
+		_ = cmd.Wait()
 		close(p.done)
 	}()
 	t.Cleanup(func() {

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -96,6 +97,22 @@ func (l *ledger) missing() []int {
 		}
 	}
 	return out
+}
+
+// finish stops the session, reads it to its end and checks the accounts.
+func (l *ledger) finish(ctx context.Context, f *fleet, stream *client.Stream, id string) {
+	l.t.Helper()
+	if _, err := f.client.Stop(ctx, id); err != nil {
+		l.t.Fatal(err)
+	}
+	for l.closing == nil {
+		frame, err := stream.Next(ctx)
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		l.take(frame)
+	}
+	l.accounts()
 }
 
 // accounts checks that the equations of the end frame close.

@@ -56,17 +56,7 @@ func rotateUnderLoad(t *testing.T, how string) {
 	if err := <-rotated; err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.client.Stop(ctx, id); err != nil {
-		t.Fatal(err)
-	}
-	for led.closing == nil {
-		frame, err := stream.Next(ctx)
-		if err != nil {
-			t.Fatal(err)
-		}
-		led.take(frame)
-	}
-	led.accounts()
+	led.finish(ctx, f, stream, id)
 	onDisk := linesOnDisk(t, dir)
 	var lost, destroyed int
 	for _, n := range led.missing() {
@@ -93,20 +83,10 @@ func rotateUnderLoad(t *testing.T, how string) {
 // program does that was told to, and returns the process.
 func startWriter(t *testing.T, path string, lines, perSecond int) *process {
 	t.Helper()
-	p := &process{t: t, name: "writer", out: &output{}, done: make(chan struct{})}
-	p.cmd = exec.Command(os.Args[0], "-test.run=^TestHelperWriter$")
-	p.cmd.Env = append(os.Environ(),
+	cmd := exec.Command(os.Args[0], "-test.run=^TestHelperWriter$")
+	cmd.Env = append(os.Environ(),
 		"SPILE_E2E_WRITER="+path, "SPILE_E2E_LINES="+itoa(lines), "SPILE_E2E_RATE="+itoa(perSecond))
-	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	go func() {
-		_ = p.cmd.Wait()
-		close(p.done)
-	}()
-	t.Cleanup(p.kill)
-	return p
+	return launch(t, "writer", cmd)
 }
 
 // TestHelperWriter is the writer process of other tests.

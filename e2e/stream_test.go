@@ -35,17 +35,7 @@ func TestCompleteDeliversEveryLine(t *testing.T) {
 	if err := <-wrote; err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.client.Stop(ctx, id); err != nil {
-		t.Fatal(err)
-	}
-	for led.closing == nil {
-		frame, err := stream.Next(ctx)
-		if err != nil {
-			t.Fatal(err)
-		}
-		led.take(frame)
-	}
-	led.accounts()
+	led.finish(ctx, f, stream, id)
 	if m := led.missing(); len(m) > 0 || led.doubled > 0 || led.swapped > 0 || led.gapped > 0 {
 		t.Errorf("%d missing, %d doubled, %d out of order, %d in gaps; want none",
 			len(m), led.doubled, led.swapped, led.gapped)
