@@ -123,6 +123,7 @@ const (
 	fetched state = iota
 	partial       // no whole line yet
 	changed       // the file is not what it was
+	further       // the next read may tell
 )
 
 // fetch reads on from the cursor.
@@ -132,44 +133,61 @@ func (r *reader) fetch(c *cursor, size int64, sealed bool) (*source.Block, state
 		if !ok {
 			return nil, changed
 		}
-		if c.off == 0 && c.scan == 0 && data[0] == 0 && !c.solid {
-			run := r.hole(c, size)
-			if run == size && !sealed {
-				return nil, partial
-			}
-			if run > 0 {
-				c.nbefore = min(window, int(run))
-				clear(c.before[:])
-				return r.gapBlock(c, source.Gap{Bytes: run, Reason: wire.ReasonTruncated}), fetched
-			}
-			c.solid = true
-			continue // the search used the buffer
+		var b *source.Block
+		var s state
+		if c.at() == 0 && data[0] == 0 && !c.solid {
+			b, s = r.overHole(c, size, sealed) // the search uses the buffer
+		} else {
+			b, s = r.split(c, data, size, sealed)
 		}
-		at := c.at()
-		if at > c.off {
-			if i := bytes.IndexByte(data, '\n'); i >= 0 {
-				c.remember(data[:i+1])
-				return r.cut(c, at+int64(i), at+int64(i)+1)
-			}
-		} else if last := bytes.LastIndexByte(data, '\n'); last >= 0 {
-			return r.lines(c, data[:last+1])
-		} else if len(data) <= wire.MaxLine {
-			if !sealed {
-				return nil, partial
-			}
-			c.remember(data)
-			r.blockOf(c, data, size)
-			return &r.block, fetched
-		}
-		c.remember(data)
-		c.scan = at + int64(len(data))
-		if c.scan >= size {
-			if sealed {
-				return r.cut(c, size, size)
-			}
-			return nil, partial
+		if s != further {
+			return b, s
 		}
 	}
+}
+
+// overHole tells the hole at a generation's beginning, if there is one.
+func (r *reader) overHole(c *cursor, size int64, sealed bool) (*source.Block, state) {
+	run := r.hole(c, size)
+	if run == size && !sealed {
+		return nil, partial
+	}
+	if run == 0 {
+		c.solid = true
+		return nil, further
+	}
+	c.nbefore = min(window, int(run))
+	clear(c.before[:])
+	return r.gapBlock(c, source.Gap{Bytes: run, Reason: wire.ReasonTruncated}), fetched
+}
+
+// split returns what of the lines in data, which was read where the cursor stands, can be returned now.
+func (r *reader) split(c *cursor, data []byte, size int64, sealed bool) (*source.Block, state) {
+	at := c.at()
+	if at > c.off {
+		if i := bytes.IndexByte(data, '\n'); i >= 0 {
+			c.remember(data[:i+1])
+			return r.cut(c, at+int64(i), at+int64(i)+1)
+		}
+	} else if last := bytes.LastIndexByte(data, '\n'); last >= 0 {
+		return r.lines(c, data[:last+1])
+	} else if len(data) <= wire.MaxLine {
+		if !sealed {
+			return nil, partial
+		}
+		c.remember(data)
+		r.blockOf(c, data, size)
+		return &r.block, fetched
+	}
+	c.remember(data)
+	c.scan = at + int64(len(data))
+	switch {
+	case c.scan < size:
+		return nil, further
+	case sealed:
+		return r.cut(c, size, size)
+	}
+	return nil, partial
 }
 
 // lines returns the whole lines of data up to the first that is too long, or that one cut.

@@ -72,8 +72,8 @@ type Set struct {
 	lastID   uint64
 	problems map[string]string // by glob: what keeps it from being searched
 	told     []wire.Source     // as Sources told it last
-	// unseen and live are generations, retained, that the readers have not been told of yet, grown those that have more, rotated
-	// the folders to be looked at again; all are empty between passes.
+	// unseen and live are generations, retained, that the readers have not been told of yet, grown those that have
+	// more, rotated the folders to be looked at again; all are empty between passes.
 	unseen, live, grown []*generation
 	rotated             map[string]bool
 }

@@ -21,15 +21,8 @@ const (
 
 // seekHistory moves the cursors back from the end as start asks.
 func (r *reader) seekHistory(ctx context.Context, start source.Start) error {
-	var cursors []*cursor
+	cursors := r.readable()
 	begin := map[*cursor]int64{}
-	for _, l := range r.lanes {
-		for _, c := range l.cursors {
-			if c.gen.handle.Load() != nil {
-				cursors = append(cursors, c)
-			}
-		}
-	}
 	for _, c := range cursors {
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("search history: %w", err)
@@ -54,6 +47,19 @@ func (r *reader) seekHistory(ctx context.Context, start source.Start) error {
 		r.activate(r.lanes[c.gen.path])
 	}
 	return nil
+}
+
+// readable lists the cursors whose bytes exist.
+func (r *reader) readable() []*cursor {
+	var cursors []*cursor
+	for _, l := range r.lanes {
+		for _, c := range l.cursors {
+			if c.gen.handle.Load() != nil {
+				cursors = append(cursors, c)
+			}
+		}
+	}
+	return cursors
 }
 
 // since finds the first line at or after start.Since. Lines are taken to be in order of time.
@@ -98,25 +104,36 @@ func firstTimed(f *os.File, from, to int64, timeOf func([]byte) (time.Time, bool
 				pos = len(data)
 			}
 		}
-		for pos < len(data) && at+int64(pos) < to {
-			end := bytes.IndexByte(data[pos:], '\n')
-			if end < 0 && len(data)-pos <= wire.MaxLine && n == len(buf) && len(buf) < timedLine {
-				break // the buffer may hold it when it is larger
-			}
-			line := data[pos:]
-			if end >= 0 {
-				line = line[:end]
-			}
-			if when, ok := timeOf(line); ok {
-				return at + int64(pos), when, true
-			}
-			pos += len(line) + 1
+		full := n == len(buf) && len(buf) < timedLine
+		pos, when, ok := timedIn(data, pos, int(min(to-at, int64(n))), full, timeOf)
+		if ok {
+			return at + int64(pos), when, true
 		}
-		if n < len(buf) || len(buf) >= timedLine || at+int64(pos) >= to {
+		if !full || at+int64(pos) >= to {
 			return 0, time.Time{}, false
 		}
 		buf = make([]byte, 8*len(buf))
 	}
+}
+
+// timedIn finds the first line of data that begins in [pos, to) and has a time; without one it returns where it
+// stopped. It leaves out an unfinished line at the end if there is more, which a larger buffer may hold.
+func timedIn(
+	data []byte, pos, to int, more bool, timeOf func([]byte) (time.Time, bool),
+) (int, time.Time, bool) {
+	for pos < to {
+		line := data[pos:]
+		if end := bytes.IndexByte(line, '\n'); end >= 0 {
+			line = line[:end]
+		} else if more && len(line) <= wire.MaxLine {
+			break
+		}
+		if when, ok := timeOf(line); ok {
+			return pos, when, true
+		}
+		pos += len(line) + 1
+	}
+	return pos, time.Time{}, false
 }
 
 // match is a line that counts for tail.

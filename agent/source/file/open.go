@@ -1,6 +1,7 @@
 package file
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -68,7 +69,7 @@ func (s *Set) openFile(path string) (*os.File, fs.FileInfo, error) {
 
 // problem words an error of the file system once, without the operation that the standard library repeats.
 func problem(verb, path string, err error) error {
-	if pe, ok := err.(*fs.PathError); ok {
+	if pe := (*fs.PathError)(nil); errors.As(err, &pe) {
 		err = pe.Err
 	}
 	return fmt.Errorf("%s %s: %w", verb, path, err)

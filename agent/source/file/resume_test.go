@@ -166,7 +166,8 @@ func TestHistory(t *testing.T) {
 				}
 				got[b.Source] += string(b.Data)
 			}
-			if diff := cmp.Diff(map[string]string{"a": tt.a, "b": tt.b}, map[string]string{"a": got["a"], "b": got["b"]}); diff != "" {
+			want := map[string]string{"a": tt.a, "b": tt.b}
+			if diff := cmp.Diff(want, map[string]string{"a": got["a"], "b": got["b"]}); diff != "" {
 				t.Errorf("%.800s", diff)
 			}
 			r.write("a.log", "live\n")

@@ -161,7 +161,8 @@ func TestOverwriteIsTold(t *testing.T) {
 	rd := r.open(source.Start{Resume: []source.Position{}})
 	var k taken
 	collect(t, rd, &k, atLeast(10))
-	if err := os.WriteFile(r.path("app.log"), []byte(strings.Repeat("other content, longer than what was there\n", 100)), 0o600); err != nil {
+	other := strings.Repeat("other content, longer than what was there\n", 100)
+	if err := os.WriteFile(r.path("app.log"), []byte(other), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	collect(t, rd, &k, atLeast(110))
@@ -286,12 +287,21 @@ func TestLines(t *testing.T) {
 		"partial":     {parts: []string{"a\nb", "c", "d\n"}, want: []string{"a", "bcd"}},
 		"crlf":        {parts: []string{"a\r\nb\r", "\n"}, want: []string{"a\r", "b\r"}},
 		"empty-lines": {parts: []string{"\n\n", "\n"}, want: []string{"", "", ""}},
-		"long":        {parts: []string{"a\n" + long + "\nb\n"}, want: []string{"a", long[:wire.MaxLine], "b"}, cut: []int64{1_000_000}},
-		"long-parts":  {parts: []string{"a\n" + long[:100_000], long[100_000:], "\nb\n"}, want: []string{"a", long[:wire.MaxLine], "b"}, cut: []int64{1_000_000}},
-		"huge":        {parts: []string{huge + "\nb\n"}, want: []string{huge[:wire.MaxLine], "b"}, cut: []int64{3_000_000}},
-		"just-fits":   {parts: []string{huge[:wire.MaxLine] + "\nb\n"}, want: []string{huge[:wire.MaxLine], "b"}},
-		"just-over":   {parts: []string{huge[:wire.MaxLine+1] + "\nb\n"}, want: []string{huge[:wire.MaxLine], "b"}, cut: []int64{wire.MaxLine + 1}},
-		"nul-inside":  {parts: []string{"a\x00b\n\x00\n"}, want: []string{"a\x00b", "\x00"}},
+		"long": {
+			parts: []string{"a\n" + long + "\nb\n"},
+			want:  []string{"a", long[:wire.MaxLine], "b"}, cut: []int64{1_000_000},
+		},
+		"long-parts": {
+			parts: []string{"a\n" + long[:100_000], long[100_000:], "\nb\n"},
+			want:  []string{"a", long[:wire.MaxLine], "b"}, cut: []int64{1_000_000},
+		},
+		"huge":      {parts: []string{huge + "\nb\n"}, want: []string{huge[:wire.MaxLine], "b"}, cut: []int64{3_000_000}},
+		"just-fits": {parts: []string{huge[:wire.MaxLine] + "\nb\n"}, want: []string{huge[:wire.MaxLine], "b"}},
+		"just-over": {
+			parts: []string{huge[:wire.MaxLine+1] + "\nb\n"},
+			want:  []string{huge[:wire.MaxLine], "b"}, cut: []int64{wire.MaxLine + 1},
+		},
+		"nul-inside": {parts: []string{"a\x00b\n\x00\n"}, want: []string{"a\x00b", "\x00"}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

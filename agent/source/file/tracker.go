@@ -182,7 +182,8 @@ func (s *Set) followLinkLocked(t *track, file string) {
 	}
 }
 
-// enterLocked makes the open file the track's generation: one that is followed already under another name, or a new one.
+// enterLocked makes the open file the track's generation: one that is followed already under another name, or a new
+// one.
 func (s *Set) enterLocked(t *track, f *os.File, info fs.FileInfo) {
 	dev, ino := identity(info)
 	if g := s.heldLocked(fileID{dev, ino}, f); g != nil {

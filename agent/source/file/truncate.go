@@ -42,8 +42,8 @@ func (s *Set) sealTruncatedLocked(g *generation) {
 	g.handle.Swap(copied).release()
 	g.sealed.Store(true)
 	s.wakeLocked(g)
-	s.log.Debug("file_truncated", slog.String("path", g.path), slog.Uint64("place", g.place), slog.Int64("seen_bytes", g.lost.Load()),
-		slog.Int64("copied_bytes", size))
+	s.log.Debug("file_truncated", slog.String("path", g.path), slog.Uint64("place", g.place),
+		slog.Int64("seen_bytes", g.lost.Load()), slog.Int64("copied_bytes", size))
 }
 
 // copyLocked finds the copy that was made of a generation before it was truncated: the sibling that begins like it
