@@ -49,7 +49,8 @@ func (s *Set) resolve(path string) (string, fs.FileInfo, error) {
 	return real, info, nil
 }
 
-// openFile opens a resolved path without following a link at its end and without waiting for anybody.
+// openFile opens a resolved path without following a link at its end or out of its folder, and without waiting for
+// anybody.
 func (s *Set) openFile(path string) (*os.File, fs.FileInfo, error) {
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC|unix.O_NOCTTY, 0)
 	if err != nil {
@@ -59,6 +60,9 @@ func (s *Set) openFile(path string) (*os.File, fs.FileInfo, error) {
 	info, err := f.Stat()
 	if err == nil && !info.Mode().IsRegular() {
 		err = fmt.Errorf("%s is not a regular file", kind(info.Mode()))
+	}
+	if err == nil {
+		err = s.confine(f, path)
 	}
 	if err != nil {
 		_ = f.Close()

@@ -209,7 +209,7 @@ func (s *Set) classifyLocked(f *folder) {
 		}
 		t := s.familyLocked(b.path)
 		switch {
-		case t == nil || s.heldLocked(b.id, b.open.f) != nil || f.twin(b):
+		case t == nil || s.heldLocked(b.id, b.open.f) != nil || s.twin(f, b):
 			b.fresh = false
 			b.close()
 		case t.gen != nil && startsAlike(t.gen.head.Load().bytes, b.head):
@@ -235,22 +235,22 @@ func (b *sibling) before(o *sibling) bool {
 }
 
 // twin says whether another known sibling has the same content.
-func (f *folder) twin(b *sibling) bool {
+func (s *Set) twin(f *folder, b *sibling) bool {
 	for _, o := range f.siblings {
-		if o != b && !o.fresh && o.seen && o.size == b.size && bytes.Equal(o.head, b.head) && sameTail(o, b) {
+		if o != b && !o.fresh && o.seen && o.size == b.size && bytes.Equal(o.head, b.head) && s.sameTail(o, b) {
 			return true
 		}
 	}
 	return false
 }
 
-func sameTail(known, b *sibling) bool {
-	f, err := os.Open(known.path)
+func (s *Set) sameTail(known, b *sibling) bool {
+	f, info, err := s.openFile(known.path)
 	if err != nil {
 		return false
 	}
 	defer func() { _ = f.Close() }()
-	if info, err := f.Stat(); err != nil || info.Size() != b.size {
+	if info.Size() != b.size {
 		return false
 	}
 	n := min(b.size, window)
