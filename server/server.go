@@ -62,6 +62,7 @@ type Server struct {
 	log      *slog.Logger
 	base     string
 	listener net.Listener
+	claim    *store.Claim
 	store    *store.Store
 	fabric   fabric.Fabric
 	hub      *hub.Hub
@@ -98,6 +99,10 @@ func New(ctx context.Context, c Config) (_ *Server, err error) {
 			err = errors.Join(err, s.Close())
 		}
 	}()
+	// Two servers on one folder would each know half of the agents and sessions.
+	if s.claim, err = store.Take(ctx, c.Data); err != nil {
+		return nil, err
+	}
 	if s.store, err = store.Open(ctx, c.Data); err != nil {
 		return nil, err
 	}
@@ -217,6 +222,9 @@ func (s *Server) Close() error {
 		all = append(all, s.fabric.Close())
 		if s.store != nil {
 			all = append(all, s.store.Close())
+		}
+		if s.claim != nil {
+			all = append(all, s.claim.Close())
 		}
 		s.closeErr = errors.Join(all...)
 	})

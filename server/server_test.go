@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -23,6 +24,7 @@ import (
 	"github.com/getkin/kin-openapi/routers"
 	"github.com/getkin/kin-openapi/routers/legacy"
 
+	"github.com/spilelog/spile/internal/store"
 	"github.com/spilelog/spile/spec"
 	"github.com/spilelog/spile/wire"
 )
@@ -474,6 +476,16 @@ func TestRestart(t *testing.T) {
 		got := r2.call("GET", "/api/v1/agents/a", nil)
 		return bytes.Contains(got.body, []byte(`"status":"online"`)) && bytes.Contains(got.body, []byte(`"sessions":1`))
 	})
+}
+
+func TestSecondServerOnTheFolderIsRefused(t *testing.T) {
+	r := start(t, t.TempDir(), nil)
+	second, err := New(t.Context(), Config{Listen: "127.0.0.1:0", Data: r.data})
+	if !errors.Is(err, store.ErrInUse) {
+		t.Fatalf("second server: %v, %v", second, err)
+	}
+	r.stop()
+	start(t, r.data, nil)
 }
 
 func TestEnrolment(t *testing.T) {
