@@ -115,6 +115,7 @@ func TestVerifyRefuses(t *testing.T) {
 		"other-key":       sign(jwt.SigningMethodHS256, []byte(strings.Repeat("k", 32)), nil),
 		"no-exp":          sign(jwt.SigningMethodHS256, tokens.key, drop("exp")),
 		"expired":         sign(jwt.SigningMethodHS256, tokens.key, set("exp", c.now.Add(-leeway-time.Second).Unix())),
+		"just-expired":    sign(jwt.SigningMethodHS256, tokens.key, set("exp", c.now.Unix())),
 		"not-yet":         sign(jwt.SigningMethodHS256, tokens.key, set("nbf", c.now.Add(leeway+time.Second).Unix())),
 		"no-issuer":       sign(jwt.SigningMethodHS256, tokens.key, drop("iss")),
 		"other-issuer":    sign(jwt.SigningMethodHS256, tokens.key, set("iss", "else")),
