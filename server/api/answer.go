@@ -6,8 +6,10 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
+	"github.com/spilelog/spile/server/auth"
 	"github.com/spilelog/spile/server/sessions"
 	"github.com/spilelog/spile/wire"
 )
@@ -44,4 +46,30 @@ func (a *API) refuse(w http.ResponseWriter, err error) {
 	if err := a.answer(w, refusal.Code.Status(), refusal); err != nil {
 		a.log.Error("refusal_write_failed", "error", err)
 	}
+}
+
+// socket is the handler of a WebSocket, which tells a caller that asks for none what to do.
+func (a *API) socket(serve handler) handler {
+	return func(w http.ResponseWriter, r *http.Request, who auth.Principal) error {
+		if hasToken(r.Header, "Connection", "upgrade") && hasToken(r.Header, "Upgrade", "websocket") {
+			return serve(w, r, who)
+		}
+		h := w.Header()
+		h.Set("Connection", "Upgrade")
+		h.Set("Upgrade", "websocket")
+		return a.answer(w, http.StatusUpgradeRequired, wire.Invalid("Upgrade",
+			"must be websocket, with Connection: Upgrade; without WebSockets, take stream/sse or stream/ndjson"))
+	}
+}
+
+// hasToken says whether a header that is a list holds token, in any case.
+func hasToken(h http.Header, name, token string) bool {
+	for _, line := range h.Values(name) {
+		for item := range strings.SplitSeq(line, ",") {
+			if strings.EqualFold(strings.TrimSpace(item), token) {
+				return true
+			}
+		}
+	}
+	return false
 }

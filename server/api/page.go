@@ -23,13 +23,13 @@ var loginTemplate = template.Must(template.New("login").Parse(`<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>Spile: sign in</title>
-<link rel="stylesheet" href="/app.css">
+<link rel="stylesheet" href="app.css">
 </head>
 <body>
 <main>
 <h1>Spile</h1>
 {{if .Problem}}<p role="alert">{{.Problem}}</p>{{end}}
-<form method="post" action="/login">
+<form method="post" action="login">
 <p><label>Login code <input name="code" value="{{.Code}}" autocomplete="off" spellcheck="false" required></label></p>
 <p><button type="submit">Sign in</button></p>
 </form>
@@ -82,7 +82,9 @@ func (a *API) login(w http.ResponseWriter, r *http.Request, _ auth.Principal) er
 		Name: auth.CookieName, Value: token, Path: "/", MaxAge: int(auth.LoginTTL.Seconds()), HttpOnly: true,
 		SameSite: http.SameSiteStrictMode, Secure: r.TLS != nil || strings.HasPrefix(a.o.PublicURL, "https:"),
 	})
-	http.Redirect(w, r, "/", http.StatusSeeOther)
+	// Relative, since a proxy may serve all this below a folder of its own. http.Redirect would make it absolute.
+	w.Header().Set("Location", "./")
+	w.WriteHeader(http.StatusSeeOther)
 	return nil
 }
 

@@ -9,12 +9,14 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/spilelog/spile/server/auth"
 	"github.com/spilelog/spile/server/hub"
 	"github.com/spilelog/spile/spec"
+	"github.com/spilelog/spile/wire"
 )
 
 // secretsOf is a store of one test.
@@ -145,6 +147,46 @@ func TestMethodsAndPaths(t *testing.T) {
 				t.Errorf("%d Allow %q %s", w.Code, w.Header().Get("Allow"), w.Body)
 			}
 		})
+	}
+}
+
+// TestSocketWantsAnUpgrade calls both WebSockets as a plain program would: the refusal is JSON as everywhere.
+func TestSocketWantsAnUpgrade(t *testing.T) {
+	a := newTest(t)
+	token, err := a.o.Tokens.Issue("ann", time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/api/v1/stream/ws/x", wire.AgentPath} {
+		w := httptest.NewRecorder()
+		r := httptest.NewRequestWithContext(t.Context(), "GET", path, nil)
+		r.Header.Set("Authorization", "Bearer "+token)
+		a.ServeHTTP(w, r)
+		var refusal wire.Error
+		if err := json.Unmarshal(w.Body.Bytes(), &refusal); err != nil || refusal.Details["Upgrade"] == "" {
+			t.Errorf("%s: %v %q", path, err, w.Body)
+		}
+		if w.Code != http.StatusUpgradeRequired || w.Header().Get("Upgrade") != "websocket" {
+			t.Errorf("%s: %d, Upgrade %q", path, w.Code, w.Header().Get("Upgrade"))
+		}
+	}
+}
+
+// TestLoginBelowAFolder holds the login to relative addresses, since a proxy may serve all this below a folder.
+func TestLoginBelowAFolder(t *testing.T) {
+	a := newTest(t)
+	w := httptest.NewRecorder()
+	a.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/login", nil))
+	if body := w.Body.String(); strings.Contains(body, `="/`) {
+		t.Errorf("an address from the root:\n%s", body)
+	}
+	form := strings.NewReader("code=" + a.o.Logins.New())
+	r := httptest.NewRequestWithContext(t.Context(), "POST", "/login", form)
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	w = httptest.NewRecorder()
+	a.ServeHTTP(w, r)
+	if w.Code != http.StatusSeeOther || w.Header().Get("Location") != "./" {
+		t.Errorf("%d to %q", w.Code, w.Header().Get("Location"))
 	}
 }
 
