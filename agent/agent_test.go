@@ -232,6 +232,69 @@ func TestSessionEndsByItself(t *testing.T) {
 	}
 }
 
+func TestLastWordIsSaidAgain(t *testing.T) {
+	b := newBench(t)
+	b.cfg.MaxSession = time.Second
+	b.start()
+	b.server.want(desire("sess_a", wire.Filters{}))
+	b.report(wire.ReportClosed)
+	b.server.cut()
+	b.report(wire.ReportClosed)
+}
+
+func TestNoRestartWidensTheAgentsOwnLimit(t *testing.T) {
+	b := newBench(t)
+	b.cfg.MaxSession = time.Minute
+	b.start()
+	d := desire("sess_a", wire.Filters{})
+	d.AgeMS = 61_000
+	b.server.want(d)
+	if r := b.report(wire.ReportRefused); r.Error == nil || r.Error.Code != wire.CodeSessionEnded {
+		t.Errorf("refused with %v, want %s", r.Error, wire.CodeSessionEnded)
+	}
+}
+
+func TestLimitedSessionDoesNotHoldBackWhatItLetThrough(t *testing.T) {
+	b := newBench(t)
+	b.cfg.MaxRate = 10
+	b.start()
+	b.server.want(desire("sess_a", wire.Filters{}))
+	b.report(wire.ReportOpen)
+	// One block, of which the limit lets ten lines through at once and the rest in ten seconds.
+	b.write(strings.Repeat("line\n", 110))
+	began := time.Now()
+	for range 12 {
+		receive(t, "frame", b.server.frames)
+	}
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("12 frames took %v: they waited for the end of the block", took)
+	}
+}
+
+func TestEndAnnouncesWhatWasNotSent(t *testing.T) {
+	b := newBench(t)
+	b.server.credit, b.server.ack = 1, false
+	b.start()
+	d := desire("sess_a", wire.Filters{})
+	d.Mode = wire.ModeLive
+	b.server.want(d)
+	b.report(wire.ReportOpen)
+	const lines = 5000
+	b.write(strings.Repeat(strings.Repeat("x", 100)+"\n", lines))
+	for seen := uint64(0); seen < lines; {
+		seen = b.report(wire.ReportStats).Accounts.Seen
+	}
+	b.server.want()
+	closed := b.report(wire.ReportClosed)
+	got := uint64(len(b.server.frames))
+	for len(b.server.gaps) > 0 {
+		got += (<-b.server.gaps).Count
+	}
+	if got != lines || !closed.Accounts.Closes() {
+		t.Errorf("%d events sent or announced, want %d; accounts %+v", got, lines, closed.Accounts)
+	}
+}
+
 func TestNameInUseEndsTheAgent(t *testing.T) {
 	b := newBench(t)
 	b.server.refuse = wire.Errorf(wire.CodeConflict, "name edge-1 is in use by agent 1234")

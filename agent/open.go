@@ -31,12 +31,17 @@ func (a *Agent) openSession(ctx context.Context, d wire.DesiredSession, agentID 
 	if d.RemainingMS <= 0 {
 		return nil, wire.Errorf(wire.CodeSessionEnded, "session is over")
 	}
+	// The agent's own limit counts from the session's start, so that no restart makes a session longer.
+	left := a.cfg.MaxSession - time.Duration(d.AgeMS)*time.Millisecond
+	if left <= 0 {
+		return nil, wire.Errorf(wire.CodeSessionEnded, "session is older than the %v that this agent allows", a.cfg.MaxSession)
+	}
 	match, err := filter.Compile(d.Filters)
 	if err != nil {
 		return nil, err
 	}
 	s := &session{
-		id: d.ID, desc: d, log: a.cfg.Log, hardEnd: time.Now().Add(a.cfg.MaxSession),
+		id: d.ID, desc: d, log: a.cfg.Log, hardEnd: time.Now().Add(left),
 		pipe: &pipeline{match: match, frame: framer{host: a.host, raw: d.Raw}, places: map[uint64]*place{}},
 	}
 	s.setEnd(d.RemainingMS)

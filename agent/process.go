@@ -71,14 +71,20 @@ func (s *session) line(start, end int) bool {
 		if s.desc.Mode == wire.ModeComplete {
 			return false
 		}
-		if !s.out.Empty() {
-			s.advance(start)
-		}
+		s.settle(start, reason)
 		s.out.Drop(reason)
 		return true
 	}
+	s.settle(start, "")
 	s.add(start, end, raw)
 	return true
+}
+
+// settle brings the outbox up to index start if what comes next makes it write a record.
+func (s *session) settle(start int, reason string) {
+	if s.out.Records(reason) {
+		s.advance(start)
+	}
 }
 
 // noRoom says why an event that passed cannot be sent now, empty if it can.

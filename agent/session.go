@@ -39,9 +39,10 @@ type session struct {
 	limit  *rate.Limiter // nil without a limit
 	// ends is when the session is over here, by the monotonic clock; hardEnd is the agent's own limit.
 	ends, hardEnd time.Time
-	// announced says that the server knows of the session on the present connection.
-	announced bool
-	lostEpoch uint64
+	// announced says that the server knows of the session on the present connection; wanted, that it asked for it
+	// there.
+	announced, wanted bool
+	lostEpoch         uint64
 	// history says that the end of history is still to be told.
 	history bool
 
@@ -51,30 +52,33 @@ type session struct {
 	told   wire.AgentAccounts
 	toldAt time.Time
 	lag    lagMeter
+	last   *wire.Report // the last word, nil until the session is over
 }
 
-// run serves the session until it ends or ctx does; it says whether the session is over for good.
-func (s *session) run(ctx context.Context) bool {
+// run serves the session until it ends or ctx does. It returns the last word on a session that is over for good, nil for
+// one that a later process goes on with.
+func (s *session) run(ctx context.Context) *wire.Report {
 	defer func() { _ = s.reader.Close() }()
 	tick := time.NewTicker(tickInterval)
 	defer tick.Stop()
 	timer := time.NewTimer(time.Until(s.ends))
 	defer timer.Stop()
+	s.wanted = true
 	s.announce()
 	for {
 		if ctx.Err() != nil {
 			s.pause()
-			return false
+			return nil
 		}
 		m := s.box.take()
 		if m.stop {
 			s.finish("stopped")
-			return true
+			return s.last
 		}
 		s.apply(m, timer)
 		if !time.Now().Before(s.ends) {
 			s.finish("timeout")
-			return true
+			return s.last
 		}
 		if s.step() {
 			select {
@@ -101,6 +105,9 @@ func (s *session) wait(ctx context.Context, tick *time.Ticker, timer *time.Timer
 		retry = time.After(retryDelay)
 	case !s.out.Empty():
 		retry = time.After(flushGap)
+	case s.block != nil:
+		// Only the limit holds the session up.
+		retry = time.After(retryDelay)
 	}
 	select {
 	case <-ctx.Done():
@@ -117,9 +124,10 @@ func (s *session) wait(ctx context.Context, tick *time.Ticker, timer *time.Timer
 func (s *session) apply(m mail, timer *time.Timer) {
 	if m.down {
 		s.out.Detach()
-		s.announced = false
+		s.announced, s.wanted = false, false
 	}
 	if m.desired != nil {
+		s.wanted = true
 		s.desc.RemainingMS = m.desired.RemainingMS
 		s.setEnd(m.desired.RemainingMS)
 		timer.Reset(time.Until(s.ends))
@@ -172,13 +180,29 @@ func (s *session) step() bool {
 		s.begin(block)
 	}
 	if !s.process() {
+		// What the limit lets through of a long block must not wait for its end.
+		s.flushOld()
 		return false
 	}
 	s.block = nil
+	s.flushOld()
+	s.compact()
+	return true
+}
+
+// flushOld flushes a batch that is full or has waited for long.
+func (s *session) flushOld() {
 	if !s.out.Empty() && (s.out.Full() || time.Since(s.began) >= wire.FlushDelay) {
 		s.flush()
 	}
-	return true
+}
+
+// compact rewrites the journal when it is due. It may be called only between blocks, when all positions are known.
+func (s *session) compact() {
+	if s.out.Due() {
+		s.out.Seal()
+		s.out.Rewrite(s.pipe.baseMarks(s.reader.Positions()))
+	}
 }
 
 // dry flushes what is there: nothing more to read now.
@@ -206,10 +230,12 @@ func (s *session) flush() {
 
 // tick does what has to be done from time to time: accounts, the journal, the open gap, lag.
 func (s *session) tick() {
+	if s.wanted && !s.announced {
+		// The link's queue was full.
+		s.announce()
+	}
 	if s.block == nil {
-		if s.out.Due() {
-			s.out.Rewrite(s.pipe.baseMarks(s.reader.Positions()))
-		}
+		s.compact()
 		s.skipLag()
 	}
 	if s.block == nil && s.reading() {
@@ -265,18 +291,16 @@ func (s *session) pause() {
 	}
 }
 
-// finish ends the session: what is matched goes out as far as credit allows, the rest is counted.
+// finish ends the session: what is matched goes out as far as credit allows, the rest is counted and announced. It
+// leaves the last word on the session in s.last.
 func (s *session) finish(why string) {
-	s.out.CloseGap()
-	s.out.Seal()
-	s.out.Pump(s.link)
 	r := s.reportOf(wire.ReportClosed)
-	accounts, err := s.out.Finish()
+	accounts, err := s.out.Finish(s.link)
 	if err != nil {
 		s.log.Warn("journal_remove_failed", "session", s.id, "reason", err.Error())
 	}
 	r.Accounts = accounts
-	s.link.SendJSON(wire.LinkReport, r)
+	s.last = &r
 	s.log.Info("session_closed", "session", s.id, "result", why, "seen", accounts.Seen, "sent", accounts.Sent)
 }
 

@@ -23,14 +23,22 @@ type sessions struct {
 	desired []wire.DesiredSession // the last list
 	news    bool                  // the list was not acted on yet
 	open    map[string]*mailbox   // the running sessions, added and removed by run and its sessions
-	over    map[string]bool       // sessions that ended here and that the server still desires
-	workers sync.WaitGroup        // the sessions' goroutines, awaited by run
+	// over holds, for sessions that ended here and that the server still desires, the last word on them. It is said
+	// again on each connection, since one may break before the word is through.
+	over    map[string]*lastWord
+	workers sync.WaitGroup // the sessions' goroutines, awaited by run
+}
+
+// lastWord is the last report on a session.
+type lastWord struct {
+	report wire.Report
+	said   bool // on the present connection
 }
 
 // newSessions makes the reconciler; the link is set before run.
 func newSessions(a *Agent) *sessions {
 	return &sessions{
-		agent: a, wake: make(chan struct{}, 1), open: map[string]*mailbox{}, over: map[string]bool{},
+		agent: a, wake: make(chan struct{}, 1), open: map[string]*mailbox{}, over: map[string]*lastWord{},
 	}
 }
 
@@ -43,6 +51,9 @@ func (s *sessions) Disconnected() {
 	defer s.mu.Unlock()
 	for _, box := range s.open {
 		box.post(func(m *mail) { *m = mail{down: true, stop: m.stop} })
+	}
+	for _, last := range s.over {
+		last.said = false
 	}
 }
 
@@ -96,11 +107,11 @@ func (s *sessions) reconcile(ctx context.Context) {
 		switch box := s.open[d.ID]; {
 		case box != nil:
 			box.post(func(m *mail) { m.desired = &d })
-		case s.over[d.ID]:
-			// It ended here by its own timer; the server learns so from the report and drops it.
+		case s.over[d.ID] != nil:
+			s.sayLastLocked(s.over[d.ID])
 		case len(s.open) >= wire.MaxAgentSessions:
-			s.refuse(d.ID, wire.Errorf(wire.CodeRateLimited, "agent has %d sessions open, at most %d allowed",
-				len(s.open), wire.MaxAgentSessions))
+			s.link.SendJSON(wire.LinkReport, refusal(d.ID, wire.Errorf(wire.CodeRateLimited,
+				"agent has %d sessions open, at most %d allowed", len(s.open), wire.MaxAgentSessions)))
 		default:
 			s.startLocked(ctx, d)
 		}
@@ -118,40 +129,50 @@ func (s *sessions) reconcile(ctx context.Context) {
 	s.removeStaleLocked(wanted)
 }
 
+// sayLastLocked says a last word unless it was said on this connection.
+func (s *sessions) sayLastLocked(last *lastWord) {
+	if !last.said {
+		last.said = s.link.SendJSON(wire.LinkReport, last.report)
+	}
+}
+
 // startLocked starts the goroutine of one session.
 func (s *sessions) startLocked(ctx context.Context, d wire.DesiredSession) {
 	box := newMailbox()
 	s.open[d.ID] = box
 	s.workers.Go(func() {
-		ended := s.runSession(ctx, d, box)
+		last := s.runSession(ctx, d, box)
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		delete(s.open, d.ID)
-		s.over[d.ID] = ended
+		if last != nil {
+			s.over[d.ID] = &lastWord{report: *last}
+			s.sayLastLocked(s.over[d.ID])
+		}
 		// A list that came while the session was closing may want it again.
 		s.news = true
 		signal(s.wake)
 	})
 }
 
-// runSession opens and runs one session; it says whether the session is over for good.
-func (s *sessions) runSession(ctx context.Context, d wire.DesiredSession, box *mailbox) bool {
+// runSession opens and runs one session; it returns the last word on one that is over for good.
+func (s *sessions) runSession(ctx context.Context, d wire.DesiredSession, box *mailbox) *wire.Report {
 	one, err := s.agent.openSession(ctx, d, s.agentID)
 	if err != nil {
-		if ctx.Err() == nil {
-			s.agent.cfg.Log.Warn("session_open_failed", "session", d.ID, "reason", err.Error())
-			s.refuse(d.ID, asWireError(err))
+		if ctx.Err() != nil {
+			return nil
 		}
-		return true
+		s.agent.cfg.Log.Warn("session_open_failed", "session", d.ID, "reason", err.Error())
+		return refusal(d.ID, asWireError(err))
 	}
 	one.link, one.box = s.link, box
 	s.agent.cfg.Log.Info("session_opened", "session", d.ID, "mode", string(d.Mode), "epoch", one.out.Epoch())
 	return one.run(ctx)
 }
 
-// refuse tells the server that a session will not be opened here.
-func (s *sessions) refuse(id string, why *wire.Error) {
-	s.link.SendJSON(wire.LinkReport, wire.Report{Session: id, State: wire.ReportRefused, Error: why})
+// refusal is the report that a session will not be opened here.
+func refusal(id string, why *wire.Error) *wire.Report {
+	return &wire.Report{Session: id, State: wire.ReportRefused, Error: why}
 }
 
 // signal wakes the reader of a channel of capacity one.

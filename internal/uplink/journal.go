@@ -98,11 +98,18 @@ type Journal struct {
 	sync bool
 	file *os.File
 	size int64
+	// limit is the size at which the journal is full: more than once what the last rewriting left.
+	limit int64
+	// void says that a record could not be written, so that the file holds nothing until the next rewriting.
+	void bool
 	buf  []byte
 }
 
-// OpenJournal opens the journal at path. The second result is nil if there was none, or none that can be read to its
-// first record; a torn last line is what a death in mid-write leaves and is passed over.
+// errVoid is the error of an append to a journal that missed a record.
+var errVoid = errors.New("journal misses a record and waits to be written anew")
+
+// OpenJournal opens the journal at path. The second result is nil if there was none, or none that can be read whole;
+// a torn last line is what a death in mid-write leaves and is passed over.
 func OpenJournal(path string, sync bool) (*Journal, *Recovered, error) {
 	rec, err := recoverJournal(path)
 	if err != nil {
@@ -117,7 +124,7 @@ func OpenJournal(path string, sync bool) (*Journal, *Recovered, error) {
 		_ = file.Close()
 		return nil, nil, fmt.Errorf("stat journal: %w", err)
 	}
-	return &Journal{path: path, sync: sync, file: file, size: info.Size()}, rec, nil
+	return &Journal{path: path, sync: sync, file: file, size: info.Size(), limit: journalLimit}, rec, nil
 }
 
 // recoverJournal reads the journal at path, nil if there is none.
@@ -142,7 +149,9 @@ func recoverJournal(path string) (*Recovered, error) {
 		}
 		var one record
 		if json.Unmarshal(line, &one) != nil {
-			break
+			// No death in mid-write leaves a whole line that cannot be read. What follows it may have been sent, so
+			// that going on from before it would give numbers twice: such a journal counts as lost.
+			return nil, nil
 		}
 		rec = rec.apply(&one)
 		if rec == nil {
@@ -197,13 +206,23 @@ func (r *Recovered) dropAcked() {
 	r.Items = keep
 }
 
-// Append writes one record: an item (nil for none), the state after it, and the marks that changed.
+// Append writes one record: an item (nil for none), the state after it, and the marks that changed. A journal that
+// missed one record is worth less than none, since numbers would be given twice: after an error it is emptied, and
+// stays so until [Journal.Rewrite].
 func (j *Journal) Append(item *Item, state *State, marks []Mark) error {
-	return j.write(&record{State: state, Marks: marks, Item: item})
+	if j.void {
+		return errVoid
+	}
+	err := j.write(&record{State: state, Marks: marks, Item: item})
+	if err == nil {
+		return nil
+	}
+	j.void = true
+	return errors.Join(err, os.Truncate(j.path, 0))
 }
 
-// Full says whether the journal has grown so far that [Journal.Rewrite] is due.
-func (j *Journal) Full() bool { return j.size >= journalLimit }
+// Full says whether the journal has grown so far, or misses so much, that [Journal.Rewrite] is due.
+func (j *Journal) Full() bool { return j.void || j.size >= j.limit }
 
 // Rewrite replaces the journal by the given session, epoch, state, all marks and the items still needed.
 func (j *Journal) Rewrite(session string, rec *Recovered) error {
@@ -232,6 +251,7 @@ func (j *Journal) Rewrite(session string, rec *Recovered) error {
 		return fmt.Errorf("rewrite journal: %w", err)
 	}
 	_ = old.file.Close()
+	j.void, j.limit = false, max(journalLimit, 2*j.size)
 	if j.sync {
 		return syncFolder(filepath.Dir(j.path))
 	}

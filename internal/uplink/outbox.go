@@ -12,6 +12,9 @@ import (
 	"github.com/spilelog/spile/wire"
 )
 
+// rewritePause is how long a journal that could not be rewritten is left alone.
+const rewritePause = time.Second
+
 // maxRanges bounds the ranges of one batch, and so the size of its journal record.
 const maxRanges = 512
 
@@ -50,10 +53,13 @@ type Outbox struct {
 
 	items  []outItem // not acknowledged, in order
 	sent   int       // items[:sent] are on the link
+	flying uint64    // what items[:sent] cost
 	credit uint64
 	// attached says whether anybody watches; nothing is sent and nothing should be read otherwise.
 	attached bool
 	failed   bool // the last journal write failed
+	// triedAt is when the journal could not be rewritten, zero if it could.
+	triedAt time.Time
 }
 
 // outItem is one item that is not acknowledged.
@@ -150,6 +156,13 @@ func (it *Item) addRange(place Mark, line Range) {
 		}
 	}
 	it.Ranges = append(it.Ranges, line)
+}
+
+// Records says whether dropping an event for reason, or adding one if reason is empty, first makes an item of what is
+// there. [Outbox.Advance] must then have been called for everything before that event, since the item's record holds
+// the marks: a process that dies after it goes on from them.
+func (o *Outbox) Records(reason string) bool {
+	return o.state.OpenGap != nil && o.state.OpenGap.Reason != reason || reason != "" && o.item.Count > 0
 }
 
 // Drop numbers one event that passed and will not be sent. Only what was sealed before may stand before it.
@@ -271,8 +284,11 @@ func (o *Outbox) Checkpoint() {
 	}
 }
 
-// Due says whether the journal should be rewritten at the next moment at which all marks are known.
-func (o *Outbox) Due() bool { return o.opts.Journal.Full() && o.Empty() }
+// Due says whether the journal should be rewritten at the next moment at which all marks are known and no event waits
+// in the batch in the making.
+func (o *Outbox) Due() bool {
+	return o.opts.Journal.Full() && (o.triedAt.IsZero() || time.Since(o.triedAt) >= rewritePause)
+}
 
 // Rewrite replaces the journal by the present state with the given marks, which are all there are. It may be called
 // only while no event waits in the batch in the making.
@@ -289,9 +305,11 @@ func (o *Outbox) rewrite(marks []Mark) error {
 		rec.Items = append(rec.Items, o.items[i].rec)
 	}
 	if err := o.opts.Journal.Rewrite(o.opts.Session, rec); err != nil {
+		o.triedAt = time.Now()
 		return err
 	}
-	o.dirty, o.touched = o.dirty[:0], false
+	o.triedAt = time.Time{}
+	o.dirty, o.touched, o.failed = o.dirty[:0], false, false
 	return nil
 }
 
@@ -316,21 +334,6 @@ func (o *Outbox) journalFailed(err error) {
 func (o *Outbox) Close() error {
 	o.Checkpoint()
 	return o.opts.Journal.Close()
-}
-
-// Finish ends the session: what was not sent is dropped and counted, the accounts are final, the journal is removed.
-func (o *Outbox) Finish() (wire.AgentAccounts, error) {
-	unsent := o.unsentEvents()
-	if unsent > 0 {
-		acc := &o.state.Accounts
-		if acc.Dropped == nil {
-			acc.Dropped = map[string]uint64{}
-		}
-		acc.Dropped[wire.ReasonSessionEnd] += unsent
-		acc.Sent -= unsent
-	}
-	o.items, o.sent = nil, 0
-	return o.Accounts(), o.opts.Journal.Remove()
 }
 
 // cloneAccounts is a copy whose maps are its own and not nil.

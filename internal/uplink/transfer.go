@@ -15,6 +15,9 @@ func (o *Outbox) Ack(ack wire.Ack) {
 	o.credit, o.attached = ack.Credit, ack.Attached
 	done := 0
 	for done < len(o.items) && o.items[done].rec.Number <= ack.Item {
+		if done < o.sent {
+			o.flying -= o.items[done].cost
+		}
 		o.forget(&o.items[done])
 		done++
 	}
@@ -24,7 +27,7 @@ func (o *Outbox) Ack(ack wire.Ack) {
 		o.state.Acked, o.touched = ack.Item, true
 	}
 	if ack.Resend {
-		o.sent = 0
+		o.sent, o.flying = 0, 0
 	}
 }
 
@@ -34,7 +37,7 @@ func (o *Outbox) forget(it *outItem) { it.once, it.msg = true, nil }
 
 // Detach forgets what was on the link: the connection is gone. Everything unacknowledged is sent again once the
 // server grants credit.
-func (o *Outbox) Detach() { o.sent, o.credit, o.attached = 0, 0, false }
+func (o *Outbox) Detach() { o.sent, o.flying, o.credit, o.attached = 0, 0, 0, false }
 
 // Open is the report with which a session is (again) announced to the server.
 func (o *Outbox) Open(lostEpoch uint64) wire.Report {
@@ -61,19 +64,15 @@ func (o *Outbox) Pump(link Sender) bool {
 	if !o.attached {
 		return len(o.items) == o.sent
 	}
-	var flying uint64
-	for i := range o.items[:o.sent] {
-		flying += o.items[i].cost
-	}
 	for o.sent < len(o.items) {
 		it := &o.items[o.sent]
 		if it.msg == nil {
 			o.build(it)
 		}
-		if flying > 0 && flying+it.cost > o.credit || !link.Send(it.msg) {
+		if o.flying > 0 && o.flying+it.cost > o.credit || !link.Send(it.msg) {
 			return false
 		}
-		flying += it.cost
+		o.flying += it.cost
 		it.once = true
 		o.sent++
 	}
@@ -94,7 +93,7 @@ func (o *Outbox) build(it *outItem) {
 		}
 		o.opts.Log.Warn("batch_rebuild_failed", "session", o.opts.Session, "item", it.rec.Number,
 			"count", it.rec.Count, "reason", err.Error())
-		o.giveUp(it)
+		o.giveUp(it, wire.ReasonReplayLost)
 	}
 	body, err := json.Marshal(wire.GapItem{
 		Session: o.opts.Session, Epoch: o.epoch, Item: it.rec.Number, Gap: *it.rec.Gap,
@@ -106,15 +105,18 @@ func (o *Outbox) build(it *outItem) {
 	it.cost = uint64(len(it.msg))
 }
 
-// giveUp turns a batch that cannot be built again into a gap.
-func (o *Outbox) giveUp(it *outItem) {
+// giveUp turns a batch that cannot be sent any more into a gap.
+func (o *Outbox) giveUp(it *outItem, reason string) {
 	it.rec.Gap = &wire.Control{
-		Type: "control", Event: wire.EventGap, Reason: wire.ReasonReplayLost, Agent: o.opts.AgentID, Epoch: o.epoch,
+		Type: "control", Event: wire.EventGap, Reason: reason, Agent: o.opts.AgentID, Epoch: o.epoch,
 		From: it.rec.First, To: it.rec.First + it.rec.Count - 1, Count: it.rec.Count, Unit: wire.UnitEvents,
 	}
 	it.rec.Places, it.rec.Ranges = nil, nil
 	o.state.Accounts.Sent -= it.rec.Count
-	o.state.Accounts.Dropped[wire.ReasonReplayLost] += it.rec.Count
+	if o.state.Accounts.Dropped == nil {
+		o.state.Accounts.Dropped = map[string]uint64{}
+	}
+	o.state.Accounts.Dropped[reason] += it.rec.Count
 	o.touched = true
 }
 

@@ -311,7 +311,10 @@ func (s *Set) drainOneLocked(g *generation) {
 	}
 }
 
+// arriveLocked tells the readers of a new generation. Its size goes before it: a reader that found it empty would go on
+// to a younger one.
 func (s *Set) arriveLocked(g *generation) {
+	g.size.Store(g.seen)
 	s.log.Debug("file_found", slog.String("path", g.path), slog.Uint64("place", g.place),
 		slog.Uint64("inode", g.ino), slog.Int64("bytes", g.seen))
 	for r := range s.readers {

@@ -1,0 +1,87 @@
+package uplink_test
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/spilelog/spile/internal/uplink"
+)
+
+// writeJournal makes a journal of three items and returns its path.
+func writeJournal(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "sess_x.journal")
+	j, _, err := uplink.OpenJournal(path, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	state := uplink.State{NextSeq: 1, NextItem: 1}
+	if err := j.Rewrite("sess_x", &uplink.Recovered{Epoch: 7, State: state}); err != nil {
+		t.Fatal(err)
+	}
+	for n := uint64(1); n <= 3; n++ {
+		state.NextSeq, state.NextItem = n+1, n+1
+		if err := j.Append(&uplink.Item{Number: n, First: n, Count: 1}, &state, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestJournalThatIsBrokenInsideCountsAsLost(t *testing.T) {
+	path := writeJournal(t)
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at := range whole {
+		torn := bytes.Clone(whole)
+		torn[at] = 0
+		if err := os.WriteFile(path, torn, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		j, rec, err := uplink.OpenJournal(path, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// What reads whole may be believed: the last line may be torn, any other broken line means that all is lost.
+		if last := bytes.LastIndexByte(whole[:len(whole)-1], '\n'); rec != nil && at < last && len(rec.Items) != 3 {
+			t.Errorf("byte %d broken: went on from item %d of 3", at, len(rec.Items))
+		}
+		_ = j.Close()
+	}
+}
+
+func TestJournalThatMissedARecordIsEmptyUntilRewritten(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "sess_x.journal")
+	j, _, err := uplink.OpenJournal(path, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	state := uplink.State{NextSeq: 2, NextItem: 2}
+	item := &uplink.Item{Number: 1, First: 1, Count: 1}
+	rec := &uplink.Recovered{Epoch: 7, State: state, Items: []uplink.Item{*item}}
+	if err := j.Rewrite("sess_x", rec); err != nil {
+		t.Fatal(err)
+	}
+	// A closed file stands for a full disk: it takes nothing.
+	_ = j.Close()
+	if err := j.Append(item, &state, nil); !errors.Is(err, os.ErrClosed) {
+		t.Fatalf("append: %v, want that nothing was written", err)
+	}
+	if !j.Full() {
+		t.Error("a journal that missed a record is not due to be rewritten")
+	}
+	if info, err := os.Stat(path); err != nil || info.Size() != 0 {
+		t.Errorf("size %v, %v after a record was missed; want nothing to go on from", info.Size(), err)
+	}
+	if err := j.Append(item, &state, nil); err == nil {
+		t.Error("a record was appended behind one that is missing")
+	}
+}
