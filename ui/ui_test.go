@@ -25,12 +25,19 @@ func TestPageRefersOnlyToItself(t *testing.T) {
 		t.Fatal("index.html refers to nothing")
 	}
 	for _, ref := range refs {
-		if ref[1] == "/login" {
+		if ref[1] == "login" {
 			continue
 		}
 		if _, err := fs.Stat(ui.Files(), ref[1]); err != nil {
 			t.Errorf("index.html refers to %q: %v", ref[1], err)
 		}
+	}
+}
+
+// TestPageCallsBesideItself: a proxy may serve the page below a folder.
+func TestPageCallsBesideItself(t *testing.T) {
+	if script := read(t, "app.js"); !strings.Contains(script, `const API = "api/v1";`) {
+		t.Error("app.js calls the API by a path from the root")
 	}
 }
 

@@ -3,7 +3,7 @@
 // The page asks the API every two seconds and writes what it hears as text, never as markup: names, labels and
 // filters come from elsewhere.
 
-const API = "/api/v1";
+const API = "api/v1";
 const REFRESH_MS = 2000;
 const MINUTE_S = 60;
 const BAD_LEVELS = ["ERROR", "CRITICAL", "ALERT", "EMERGENCY"];
