@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,6 +13,8 @@ import (
 
 	"github.com/spilelog/spile/agent"
 	"github.com/spilelog/spile/agent/source/file"
+	"github.com/spilelog/spile/client"
+	"github.com/spilelog/spile/wire"
 )
 
 // agentFlags are the flags of spile agent.
@@ -117,6 +120,9 @@ func (g *agentFlags) settle(cmd *cobra.Command) (agentFile, error) {
 			cfg.Files = append(cfg.Files, entry)
 		}
 	}
+	if given("name") && cfg.Name == "" {
+		return cfg, usageError("leave --name out to take the host's name", "--name: must not be empty")
+	}
 	return cfg, cfg.complete()
 }
 
@@ -124,6 +130,10 @@ func (g *agentFlags) settle(cmd *cobra.Command) (agentFile, error) {
 func (c *agentFile) complete() error {
 	if len(c.Files) == 0 {
 		return usageError("for example --file 'nginx=/var/log/nginx/*.log'", "no files: give --file or files in --config")
+	}
+	// The client knows what the URL of a server is; an agent would try a wrong one for ever.
+	if _, err := client.New(client.Options{BaseURL: c.Server}); err != nil {
+		return err
 	}
 	if c.Name == "" {
 		host, err := os.Hostname()
@@ -159,8 +169,17 @@ func (a *app) runAgent(ctx context.Context, cfg agentFile, flags *agentFlags) er
 	if err != nil {
 		return err
 	}
-	return member.Run(ctx)
+	err = member.Run(ctx)
+	if refused, ok := errors.AsType[*wire.Error](err); ok && refused.Code == wire.CodeUnauthorized {
+		return &failure{exit: refused.Code.Exit(), hint: agentHint, err: err}
+	}
+	return err
 }
+
+// agentHint says what to do when a server does not know an agent. People's tokens, of which the general hint speaks,
+// would not help.
+const agentHint = "give the server's enrol.token with --enrol-token-file; " +
+	"an agent that was forgotten there joins again with a new --data"
 
 // systemData is where a service of root keeps its state.
 const systemData = "/var/lib/spile"

@@ -7,9 +7,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -113,9 +115,55 @@ func parseAgentFile(data []byte) (agentFile, error) {
 	var placed yaml.Error
 	if errors.As(err, &placed) && placed.GetToken() != nil {
 		pos := placed.GetToken().Position
-		return cfg, fmt.Errorf("%d:%d: %s", pos.Line, pos.Column, placed.GetMessage())
+		return cfg, fmt.Errorf("%d:%d: %s", pos.Line, pos.Column, yamlMessage(placed))
 	}
 	return cfg, errors.New(" " + yaml.FormatError(err, false, false))
+}
+
+// yamlMessage is what is wrong, in words of the file rather than of Go.
+func yamlMessage(err yaml.Error) string {
+	wrong, ok := errors.AsType[*yaml.TypeError](err)
+	if !ok {
+		return err.GetMessage()
+	}
+	field := "value"
+	if name := wrong.StructFieldName; name != nil {
+		field = snake((*name)[strings.LastIndexByte(*name, '.')+1:])
+	}
+	return fmt.Sprintf("%s must be %s, not %s", field, yamlKind(wrong.DstType), yamlKind(wrong.SrcType))
+}
+
+// yamlKind names what a file has where Go has this type.
+func yamlKind(t reflect.Type) string {
+	if t == nil {
+		return "empty"
+	}
+	switch t.Kind() {
+	case reflect.String:
+		return "text"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Slice, reflect.Array:
+		return "a list"
+	case reflect.Map, reflect.Struct:
+		return "a map"
+	case reflect.Float32, reflect.Float64:
+		return "a fraction"
+	default:
+		return "a whole number"
+	}
+}
+
+// snake is a Go name as the file writes it.
+func snake(name string) string {
+	var out strings.Builder
+	for i, r := range name {
+		if unicode.IsUpper(r) && i > 0 {
+			out.WriteByte('_')
+		}
+		out.WriteRune(unicode.ToLower(r))
+	}
+	return out.String()
 }
 
 // absolute is path, taken from folder unless it is empty or absolute.

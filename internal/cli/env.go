@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/spilelog/spile/client"
+	"github.com/spilelog/spile/wire"
 )
 
 // envKey is the annotation of a flag that names its environment variable.
@@ -117,5 +118,6 @@ func (a *app) client(cmd *cobra.Command, c *connection) (*client.Client, error) 
 	return client.New(client.Options{BaseURL: c.server, Token: token})
 }
 
-// afterStop is how long a clean-up call may take once the command was told to end.
-const afterStop = 3 * time.Second
+// afterStop is how long a clean-up call may take once the command was told to end. A server answers when the agents
+// have said their last word and viewers, of which one may be stuck, had their moment to read it.
+const afterStop = wire.EndGrace + 4*time.Second
