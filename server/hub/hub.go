@@ -66,6 +66,8 @@ type Hub struct {
 	mu       sync.Mutex
 	sessions map[string]*session
 	closed   bool
+	// ending counts the goroutines that see the viewers of ended sessions off; Close waits for them.
+	ending sync.WaitGroup
 }
 
 // New returns a hub without sessions.
@@ -128,10 +130,12 @@ func (h *Hub) End(ctx context.Context, id string, reason wire.EndReason) wire.Ac
 	}
 	accounts := s.end(ctx, reason)
 	h.mu.Lock()
+	defer h.mu.Unlock()
 	if h.sessions[id] == s {
 		delete(h.sessions, id)
+		// Whoever stopped the session does not wait for viewers that do not read.
+		h.ending.Go(func() { s.finish(drainLimit + closeLimit) })
 	}
-	h.mu.Unlock()
 	return accounts
 }
 
@@ -167,6 +171,7 @@ func (h *Hub) Close() error {
 	for _, s := range all {
 		s.abandon()
 	}
+	h.ending.Wait()
 	h.decoder.Close()
 	return nil
 }

@@ -86,6 +86,21 @@ func (v *viewer) placeLocked(view View) map[string]uint64 {
 	return owed
 }
 
+// originLocked is the cursor of a new viewer: where it stands before the first event that it is owed. Agents that have
+// not spoken are not in it, and so are owed from their beginning to whoever returns with it.
+func (v *viewer) originLocked() wire.Cursor {
+	var c wire.Cursor
+	for i, p := range v.written {
+		if a := v.session.agents[i]; p.Epoch == 0 && len(a.epochs) > 0 {
+			p.Epoch, p.Seq = a.epochs[0].epoch, a.epochs[0].first-1
+		}
+		if p.Epoch != 0 {
+			c = append(c, p)
+		}
+	}
+	return c
+}
+
 // afterLocked sets the positions of a cursor. Positions of agents that are not in the session are ignored, and those
 // of an epoch that never was count as now, since nothing behind them can be known.
 func (v *viewer) afterLocked(after wire.Cursor) {

@@ -186,7 +186,6 @@ func (s *session) end(ctx context.Context, reason wire.EndReason) wire.Accounts 
 	}
 	accounts := wire.Accounts{Agents: s.accountsLocked()}
 	s.mu.Unlock()
-	s.finish(drainLimit + closeLimit)
 	return accounts
 }
 

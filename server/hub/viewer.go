@@ -3,6 +3,7 @@ package hub
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"math"
 	"time"
 
@@ -101,6 +102,7 @@ func (v *viewer) begin() ([]byte, error) {
 		Type: "control", Event: wire.EventSessionStarted, SessionID: s.config.ID, ExpiresAt: &expires,
 		NextSeq: v.placeLocked(v.view),
 	}
+	started.Cursor = v.originLocked().String()
 	for _, a := range s.agents {
 		s.ackLocked(a)
 	}
@@ -135,7 +137,11 @@ func (v *viewer) run(ctx context.Context) {
 	}
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
-	for err == nil && ctx.Err() == nil {
+	for err == nil {
+		if ctx.Err() != nil {
+			v.sayRefused(context.Cause(ctx))
+			return
+		}
 		g := v.look()
 		if g.closing {
 			return
@@ -372,6 +378,27 @@ func (v *viewer) sayEnd(g *glance) {
 	err := v.tellControl(&wire.Control{
 		Type: "control", Event: wire.EventSessionEnded, Reason: string(g.reason),
 		Accounts: v.accounts(), Cursor: v.cursor().String(),
+	})
+	if err == nil {
+		err = v.out.flush()
+	}
+	if err == nil {
+		v.out.bye()
+	}
+}
+
+// sayRefused ends a viewer that may not watch any longer. Whatever else ended its context, it has gone by itself.
+func (v *viewer) sayRefused(why error) {
+	var refusal *wire.Error
+	switch {
+	case errors.As(why, &refusal):
+	case errors.Is(why, context.DeadlineExceeded):
+		refusal = wire.Errorf(wire.CodeUnauthorized, "the token has expired; come back with a new one and the cursor")
+	default:
+		return
+	}
+	err := v.tellControl(&wire.Control{
+		Type: "control", Event: wire.EventError, Code: refusal.Code, Message: refusal.Message, Cursor: v.cursor().String(),
 	})
 	if err == nil {
 		err = v.out.flush()

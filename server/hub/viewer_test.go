@@ -122,6 +122,66 @@ func TestWebSocketWholePath(t *testing.T) {
 	}
 }
 
+// TestExpiredTokenEndsTheStream checks that the end of the right to watch is told as a frame, with the cursor.
+func TestExpiredTokenEndsTheStream(t *testing.T) {
+	h, fab := newHub(t, nil)
+	a := newFakeAgent(t, fab, agentID)
+	a.report(wire.ReportOpen, nil)
+	expire := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithCancelCause(r.Context())
+		defer cancel(nil)
+		go func() {
+			<-expire
+			cancel(context.DeadlineExceeded)
+		}()
+		h.ServeWebSocket(w, r.WithContext(ctx), sessionID, hub.View{})
+	}))
+	t.Cleanup(server.Close)
+	conn, _, err := websocket.Dial(t.Context(), strings.Replace(server.URL, "http", "ws", 1), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.CloseNow() }()
+	a.await(func(ack wire.Ack) bool { return ack.Attached && ack.Epoch == 1 })
+	a.send(a.batch(1))
+	if frames, err := readFrames(t, conn); err != nil || frames[0].Seq != 1 {
+		t.Fatalf("%+v, %v; want event 1", frames, err)
+	}
+	close(expire)
+	frames, err := readFrames(t, conn)
+	if err != nil || frames[0].Event != wire.EventError || frames[0].Code != wire.CodeUnauthorized ||
+		frames[0].Cursor == "" {
+		t.Fatalf("%+v, %v; want an error unauthorized with the cursor", frames, err)
+	}
+	if _, err := readFrames(t, conn); websocket.CloseStatus(err) != websocket.StatusNormalClosure {
+		t.Errorf("closed with %v", err)
+	}
+}
+
+// TestFirstFrameHasTheCursor checks that a viewer that is cut before its first event misses nothing when it returns.
+func TestFirstFrameHasTheCursor(t *testing.T) {
+	h, fab := newHub(t, func(s *hub.Session) { s.Mode = wire.ModeLive })
+	a := newFakeAgent(t, fab, agentID)
+	a.report(wire.ReportOpen, nil)
+	first := dial(t, h, hub.View{AllEvents: true})
+	a.await(func(ack wire.Ack) bool { return ack.Attached && ack.Epoch == 1 })
+	frames, err := readFrames(t, first)
+	if err != nil || frames[0].Event != wire.EventSessionStarted || frames[0].Cursor == "" {
+		t.Fatalf("%+v, %v; want session_started with a cursor", frames, err)
+	}
+	after, err := wire.ParseCursor(frames[0].Cursor)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = first.CloseNow()
+	a.send(a.batch(3))
+	second := dial(t, h, hub.View{After: after, HasAfter: true})
+	if frames, err := readFrames(t, second); err != nil || frames[0].Seq != 1 {
+		t.Errorf("%+v, %v; want event 1", frames, err)
+	}
+}
+
 // TestServerSentEvents checks that each event carries the cursor that resumes exactly behind it.
 func TestServerSentEvents(t *testing.T) {
 	h, fab := newHub(t, nil)

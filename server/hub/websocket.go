@@ -51,15 +51,20 @@ func (h *Hub) ServeWebSocket(w http.ResponseWriter, r *http.Request, id string, 
 	}
 	out.conn = conn
 	conn.SetReadLimit(wire.MaxViewerMessage)
-	// The request's context says nothing about a connection that was taken over; the reader does.
-	ctx, cancel := context.WithCancel(context.Background())
+	// The request's context ends with the right to watch. It says nothing about a connection that was taken over; the
+	// reader does.
+	ctx, cancel := context.WithCancel(r.Context())
+	reads, stopReading := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopReading()
 	reading := make(chan struct{})
 	go func() {
 		defer close(reading)
 		defer cancel()
-		readAway(ctx, conn)
+		// Not with ctx, whose end would cut the connection before the last word.
+		readAway(reads, conn)
 	}()
 	v.run(ctx)
+	stopReading()
 	cancel()
 	_ = conn.CloseNow() // Closed already in the good case; there is nobody left to tell in the other.
 	<-reading
