@@ -65,8 +65,8 @@ func (r *reader) notify(g *generation, fresh bool) {
 	if r.closed || !r.accepts(g.source) {
 		return
 	}
-	if i, ok := r.place[g]; ok {
-		r.inbox[i].fresh = r.inbox[i].fresh || fresh
+	// What was only woken takes its place in the order when it arrives.
+	if i, ok := r.place[g]; ok && (r.inbox[i].fresh || !fresh) {
 		return
 	}
 	r.place[g] = len(r.inbox)

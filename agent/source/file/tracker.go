@@ -271,6 +271,9 @@ func (s *Set) grewLocked(g *generation, f *os.File, info fs.FileInfo) bool {
 		if !s.growLocked(g, f, info.Size()) {
 			return true // it changes just now: the next look tells how
 		}
+		if size == 0 && g.hollow { // another life may have passed since the truncation, and is to come before it
+			s.rotated[filepath.Dir(g.path)] = true
+		}
 		g.grown = time.Now()
 	}
 	g.mtime = info.ModTime()
