@@ -3,6 +3,7 @@ package uplink_test
 import (
 	"bytes"
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"testing"
@@ -83,5 +84,25 @@ func TestJournalThatMissedARecordIsEmptyUntilRewritten(t *testing.T) {
 	}
 	if err := j.Append(item, &state, nil); err == nil {
 		t.Error("a record was appended behind one that is missing")
+	}
+}
+
+func TestFullDiskIsNotTriedAgainAtOnce(t *testing.T) {
+	j, _, err := uplink.OpenJournal(filepath.Join(t.TempDir(), "sess_x.journal"), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := uplink.NewOutbox(uplink.OutboxOptions{
+		Session: "sess_x", AgentID: "a", Journal: j, Recovered: &uplink.Recovered{Epoch: 1},
+		Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = j.Close()
+	out.Drop("rate")
+	out.Checkpoint()
+	if out.Due() {
+		t.Error("the journal is to be rewritten in the moment in which there was no room")
 	}
 }

@@ -1,6 +1,7 @@
 package uplink
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -58,7 +59,7 @@ type Outbox struct {
 	// attached says whether anybody watches; nothing is sent and nothing should be read otherwise.
 	attached bool
 	failed   bool // the last journal write failed
-	// triedAt is when the journal could not be rewritten, zero if it could.
+	// triedAt is when the journal could not be written, zero since it was rewritten.
 	triedAt time.Time
 }
 
@@ -309,13 +310,16 @@ func (o *Outbox) rewrite(marks []Mark) error {
 		return err
 	}
 	o.triedAt = time.Time{}
-	o.dirty, o.touched, o.failed = o.dirty[:0], false, false
+	o.dirty, o.touched = o.dirty[:0], false
 	return nil
 }
 
 // record writes one journal record. Without room on the disk the session goes on from memory, which is told.
 func (o *Outbox) record(it *Item) {
 	if err := o.opts.Journal.Append(it, &o.state, o.dirty); err != nil {
+		if !errors.Is(err, errVoid) {
+			o.triedAt = time.Now()
+		}
 		o.journalFailed(err)
 		return
 	}
