@@ -638,6 +638,17 @@ func TestLogin(t *testing.T) {
 	}
 }
 
+func TestStreamByPlainCallOfASocket(t *testing.T) {
+	r := start(t, t.TempDir(), nil)
+	a := r.enrol("shop-1")
+	r.connect(a)
+	s := r.started(`{"agent_id":"shop-1"}`)
+	got := r.call("GET", "/api/v1/stream/ws/"+s.SessionID, nil)
+	if got.StatusCode != http.StatusUpgradeRequired || got.refusal(t).Details["Upgrade"] == "" {
+		t.Errorf("%d %s", got.StatusCode, got.body)
+	}
+}
+
 func TestStreamAccess(t *testing.T) {
 	r := start(t, t.TempDir(), nil)
 	a := r.enrol("a")

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spilelog/spile/server/auth"
+	"github.com/spilelog/spile/server/hub"
 	"github.com/spilelog/spile/server/sessions"
 	"github.com/spilelog/spile/wire"
 )
@@ -48,18 +49,40 @@ func (a *API) refuse(w http.ResponseWriter, err error) {
 	}
 }
 
-// socket is the handler of a WebSocket, which tells a caller that asks for none what to do.
-func (a *API) socket(serve handler) handler {
-	return func(w http.ResponseWriter, r *http.Request, who auth.Principal) error {
-		if hasToken(r.Header, "Connection", "upgrade") && hasToken(r.Header, "Upgrade", "websocket") {
-			return serve(w, r, who)
-		}
-		h := w.Header()
-		h.Set("Connection", "Upgrade")
-		h.Set("Upgrade", "websocket")
-		return a.answer(w, http.StatusUpgradeRequired, wire.Invalid("Upgrade",
-			"must be websocket, with Connection: Upgrade; without WebSockets, take stream/sse or stream/ndjson"))
+// link is GET /agent.
+func (a *API) link(w http.ResponseWriter, r *http.Request, _ auth.Principal) error {
+	if !upgrades(r) {
+		return a.wantUpgrade(w)
 	}
+	a.o.Link.ServeHTTP(w, r)
+	return nil
+}
+
+// upgraded serves a stream to those who ask for a WebSocket, and tells the others what to do.
+func (a *API) upgraded(
+	serve func(http.ResponseWriter, *http.Request, string, hub.View),
+) func(http.ResponseWriter, *http.Request, string, hub.View) {
+	return func(w http.ResponseWriter, r *http.Request, id string, v hub.View) {
+		if upgrades(r) {
+			serve(w, r, id, v)
+		} else if err := a.wantUpgrade(w); err != nil {
+			a.log.Error("refusal_write_failed", "error", err)
+		}
+	}
+}
+
+// upgrades says whether a request asks for a WebSocket.
+func upgrades(r *http.Request) bool {
+	return hasToken(r.Header, "Connection", "upgrade") && hasToken(r.Header, "Upgrade", "websocket")
+}
+
+// wantUpgrade refuses a request that asks for no WebSocket.
+func (a *API) wantUpgrade(w http.ResponseWriter) error {
+	h := w.Header()
+	h.Set("Connection", "Upgrade")
+	h.Set("Upgrade", "websocket")
+	return a.answer(w, http.StatusUpgradeRequired, wire.Invalid("Upgrade",
+		"must be websocket, with Connection: Upgrade; without WebSockets, take stream/sse or stream/ndjson"))
 }
 
 // hasToken says whether a header that is a list holds token, in any case.
