@@ -238,7 +238,8 @@ func (f *fleet) session(req wire.StartRequest) string {
 	return s.SessionID
 }
 
-// watch connects a viewer.
+// watch connects a viewer and waits until the agent streams: a session begins where the files are when the agent has
+// opened it, so what is written before does not belong to it.
 func (f *fleet) watch(ctx context.Context, id string) *client.Stream {
 	f.t.Helper()
 	s, err := f.client.Stream(ctx, id, client.StreamOptions{AllEvents: true, MaxOffline: patience})
@@ -246,5 +247,13 @@ func (f *fleet) watch(ctx context.Context, id string) *client.Stream {
 		f.t.Fatal(err)
 	}
 	f.t.Cleanup(func() { _ = s.Close() })
-	return s
+	for {
+		frame, err := s.Next(ctx)
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		if c := frame.Control; c != nil && c.Event == wire.EventAgentStatus && c.Status == wire.StreamStreaming {
+			return s
+		}
+	}
 }
