@@ -114,6 +114,11 @@ func (c *Config) check() error {
 // Run enrols the agent if it is not yet, and works until ctx ends. It then returns nil; an error means that going on
 // is of no use, as when the name is taken (a *wire.Error is in the chain).
 func (a *Agent) Run(ctx context.Context) error {
+	lock, err := a.claim()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = lock.Close() }()
 	id, err := a.identify(ctx)
 	if err != nil || ctx.Err() != nil {
 		return err

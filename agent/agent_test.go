@@ -309,6 +309,21 @@ func TestNameInUseEndsTheAgent(t *testing.T) {
 	}
 }
 
+func TestDataFolderHasOneAgent(t *testing.T) {
+	b := newBench(t)
+	b.start()
+	b.server.want(desire("sess_a", wire.Filters{}))
+	b.report(wire.ReportOpen)
+	second, err := agent.New(b.cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var refused *wire.Error
+	if err := second.Run(t.Context()); !errors.As(err, &refused) || refused.Code != wire.CodeConflict {
+		t.Errorf("run: %v, want a conflict over the folder", err)
+	}
+}
+
 func TestMetricsCountWhatIsWritten(t *testing.T) {
 	b := newBench(t)
 	b.cfg.MetricsInterval = 50 * time.Millisecond

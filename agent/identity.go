@@ -15,6 +15,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/spilelog/spile/internal/backoff"
 	"github.com/spilelog/spile/wire"
 )
@@ -34,6 +36,27 @@ type identity struct {
 	AgentID string             `json:"agent_id"`
 	Name    string             `json:"name"`
 	Key     ed25519.PrivateKey `json:"private_key"`
+}
+
+// lockFile is the name of the file, in the data folder, that a running agent holds locked.
+const lockFile = "agent.lock"
+
+// claim takes the data folder for this process: two agents with one key would take the link from each other for ever.
+// The caller closes the file when the agent ends; the system does so when the process dies.
+func (a *Agent) claim() (*os.File, error) {
+	path := filepath.Join(a.cfg.Data, lockFile)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("claim data folder: %w", err)
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		_ = f.Close()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, wire.Errorf(wire.CodeConflict, "another agent runs with the data folder %s", a.cfg.Data)
+		}
+		return nil, fmt.Errorf("claim data folder: %w", err)
+	}
+	return f, nil
 }
 
 // identify returns the agent's identity and enrols it first if need be, trying until the server answers.

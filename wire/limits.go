@@ -78,6 +78,9 @@ const (
 	// MetricsInterval is how often an agent reports what it counts; MetricsHistory how long a server keeps it.
 	MetricsInterval = 60 * time.Second
 	MetricsHistory  = time.Hour
+	// StartGrace is how long a start waits for the agents to open the session, so that what is written after its
+	// answer belongs to it; a slower agent opens it later.
+	StartGrace = time.Second
 	// EndGrace is how long a server waits for an agent's final accounts before it ends a session without them.
 	EndGrace = 2 * time.Second
 	// LagLimit is how far matching may fall behind a live file before bytes are skipped and announced.

@@ -121,6 +121,13 @@ func (h *Hub) Extend(id string, expires time.Time) {
 	}
 }
 
+// AwaitOpen waits until the agents of a session have opened it, at most wire.StartGrace.
+func (h *Hub) AwaitOpen(ctx context.Context, id string) {
+	if s := h.find(id); s != nil {
+		s.awaitOpen(ctx)
+	}
+}
+
 // End ends a session: it waits for the final accounts of the agents that can be reached, lets viewers take what is
 // held, tells them the end and frees everything. It returns the final accounts; those of an unknown session are empty.
 func (h *Hub) End(ctx context.Context, id string, reason wire.EndReason) wire.Accounts {

@@ -225,15 +225,27 @@ func (s *session) finish(limit time.Duration) {
 	<-s.done
 }
 
+// awaitOpen waits until each agent has opened or refused the session, at most StartGrace.
+func (s *session) awaitOpen(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, wire.StartGrace)
+	defer cancel()
+	s.await(ctx, func(a *agentState) bool { return a.epoch != 0 || a.closed })
+}
+
 // awaitClosed waits until each agent that can be reached has said its last word, at most EndGrace.
 func (s *session) awaitClosed(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, wire.EndGrace)
 	defer cancel()
+	s.await(ctx, func(a *agentState) bool { return !a.connected || a.closed })
+}
+
+// await waits until done holds for every agent, the session has ended, or ctx is done. It calls done with the lock.
+func (s *session) await(ctx context.Context, done func(*agentState) bool) {
 	for {
 		s.mu.Lock()
 		waiting, changed := false, s.newState
 		for _, a := range s.agents {
-			waiting = waiting || a.connected && !a.closed
+			waiting = waiting || !done(a)
 		}
 		waiting = waiting && !s.ended && !s.closing
 		s.mu.Unlock()

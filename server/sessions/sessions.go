@@ -48,6 +48,7 @@ type Agents interface {
 // Streams brings what agents send to viewers.
 type Streams interface {
 	Open(s hub.Session) error
+	AwaitOpen(ctx context.Context, id string)
 	Extend(id string, expires time.Time)
 	End(ctx context.Context, id string, reason wire.EndReason) wire.Accounts
 	Accounts(id string) wire.Accounts

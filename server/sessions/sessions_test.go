@@ -25,6 +25,9 @@ func (w *world) Find(_ context.Context, name string) (wire.Agent, error) {
 	return wire.Agent{ID: name, Name: name, Status: wire.AgentOnline}, nil
 }
 
+// AwaitOpen does not wait: the agents of this world open at once.
+func (w *world) AwaitOpen(context.Context, string) {}
+
 func (w *world) Open(s hub.Session) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()

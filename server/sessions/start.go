@@ -91,6 +91,7 @@ func (m *Manager) open(ctx context.Context, s store.Session, deadline time.Time)
 	}
 	m.kick()
 	m.notify(s)
+	m.o.Streams.AwaitOpen(ctx, s.ID)
 	return nil
 }
 
