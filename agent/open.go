@@ -34,7 +34,8 @@ func (a *Agent) openSession(ctx context.Context, d wire.DesiredSession, agentID 
 	// The agent's own limit counts from the session's start, so that no restart makes a session longer.
 	left := a.cfg.MaxSession - time.Duration(d.AgeMS)*time.Millisecond
 	if left <= 0 {
-		return nil, wire.Errorf(wire.CodeSessionEnded, "session is older than the %v that this agent allows", a.cfg.MaxSession)
+		return nil, wire.Errorf(wire.CodeSessionEnded, "session is older than the %v that this agent allows",
+			a.cfg.MaxSession)
 	}
 	match, err := filter.Compile(d.Filters)
 	if err != nil {

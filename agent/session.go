@@ -55,8 +55,8 @@ type session struct {
 	last   *wire.Report // the last word, nil until the session is over
 }
 
-// run serves the session until it ends or ctx does. It returns the last word on a session that is over for good, nil for
-// one that a later process goes on with.
+// run serves the session until it ends or ctx does. It returns the last word on a session that is over for good, nil
+// for one that a later process goes on with.
 func (s *session) run(ctx context.Context) *wire.Report {
 	defer func() { _ = s.reader.Close() }()
 	tick := time.NewTicker(tickInterval)

@@ -33,9 +33,10 @@ func newCollector(r *registry.Registry, m *sessions.Manager, log *slog.Logger) *
 	}
 	return &collector{
 		registry: r, sessions: m, log: log,
-		lines:    desc("agent_lines_total", "Lines that a source wrote.", "agent", "agent_id", "source"),
-		bytes:    desc("agent_bytes_total", "Bytes that a source wrote.", "agent", "agent_id", "source"),
-		levels:   desc("agent_level_lines_total", "Lines that a source wrote, by level.", "agent", "agent_id", "source", "level"),
+		lines: desc("agent_lines_total", "Lines that a source wrote.", "agent", "agent_id", "source"),
+		bytes: desc("agent_bytes_total", "Bytes that a source wrote.", "agent", "agent_id", "source"),
+		levels: desc("agent_level_lines_total", "Lines that a source wrote, by level.",
+			"agent", "agent_id", "source", "level"),
 		up:       desc("agent_up", "Whether the agent is online.", "agent", "agent_id"),
 		cpu:      desc("agent_cpu_cores", "Processor time of the agent itself, in cores.", "agent", "agent_id"),
 		memory:   desc("agent_memory_bytes", "Resident memory of the agent itself.", "agent", "agent_id"),

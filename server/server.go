@@ -137,7 +137,8 @@ func checkPublicURL(text string) (string, error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil ||
 		u.RawQuery != "" || u.Fragment != "" {
-		return "", wire.Invalid("public_url", "%q must be a URL such as https://spile.example.org, without user or query", text)
+		return "", wire.Invalid("public_url",
+			"%q must be a URL such as https://spile.example.org, without user or query", text)
 	}
 	return strings.TrimRight(text, "/"), nil
 }

@@ -128,15 +128,15 @@ func (l *Link) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		started := time.Now()
 		err := l.connect(ctx)
-		if ctx.Err() != nil {
-			return nil
-		}
 		var refused *wire.Error
 		if errors.As(err, &refused) && refused.Code != wire.CodeUnavailable && refused.Code != wire.CodeInternal {
 			return fmt.Errorf("join server: %w", refused)
 		}
 		if time.Since(started) > reconnectMax {
 			wait.Reset()
+		}
+		if ctx.Err() != nil {
+			break
 		}
 		delay := wait.Next()
 		l.opts.Log.Warn("link_lost", "reason", err.Error(), "retry_ms", delay.Milliseconds())

@@ -114,7 +114,8 @@ func (a *API) dispatch(routes []route) http.Handler {
 	allow := strings.Join(methods, ", ")
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for _, route := range routes {
-			if r.Method == route.method || r.Method == http.MethodHead && route.method == http.MethodGet && !route.access.stream() {
+			head := r.Method == http.MethodHead && route.method == http.MethodGet && !route.access.stream()
+			if r.Method == route.method || head {
 				a.serve(w, r, route)
 				return
 			}

@@ -14,8 +14,9 @@ import (
 )
 
 const (
-	// AdminFile and EnrolFile are the names of the token files in the data folder.
+	// AdminFile is the name, in the data folder, of the file with the administrator's token.
 	AdminFile = "admin.token"
+	// EnrolFile is the name, in the data folder, of the file with the token that agents enrol with.
 	EnrolFile = "enrol.token"
 	// AdminSubject is the subject of the token in AdminFile.
 	AdminSubject = "admin"

@@ -117,12 +117,11 @@ func watch(h *hub.Hub, view hub.View) *watcher {
 
 // seen is what the stream of one viewer says of one agent.
 type seen struct {
-	epoch, next        uint64
-	delivered, gapped  uint64
-	changed            bool // the epoch may change now
-	cursor             wire.Position
-	account            *wire.ViewerAccounts
-	beganAt, beganWith uint64
+	epoch, next       uint64
+	delivered, gapped uint64
+	changed           bool // the epoch may change now
+	account           *wire.ViewerAccounts
+	beganWith         uint64
 }
 
 // check reads a viewer's stream: each number must come once, in order, as an event or within a gap.

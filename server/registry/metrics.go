@@ -121,7 +121,9 @@ func (r *Registry) Summaries() []Summary {
 	defer r.mu.Unlock()
 	out := make([]Summary, 0, len(r.agents))
 	for id, s := range r.agents {
-		out = append(out, Summary{ID: id, Online: s.online, Latest: s.metrics.latest(), Sources: maps.Clone(s.metrics.totals)})
+		out = append(out, Summary{
+			ID: id, Online: s.online, Latest: s.metrics.latest(), Sources: maps.Clone(s.metrics.totals),
+		})
 	}
 	return out
 }

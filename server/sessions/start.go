@@ -27,7 +27,8 @@ func (e *BusyError) Error() string { return e.Refusal.Error() }
 func (e *BusyError) Unwrap() error { return e.Refusal }
 
 // warnNoFilter is the warning of a start without any filter.
-const warnNoFilter = "no filter is set: every line of these agents is streamed; set filters to save their network and yours"
+const warnNoFilter = "no filter is set: every line of these agents is streamed; " +
+	"set filters to save their network and yours"
 
 // idText is the alphabet of session ids.
 var idText = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
@@ -84,7 +85,8 @@ func (m *Manager) open(ctx context.Context, s store.Session, deadline time.Time)
 		now := wire.At(time.Now())
 		s.Status, s.EndedAt, s.EndReason = wire.StatusEnded, &now, wire.EndStopped
 		// The row is there only if it was the hub that failed.
-		if again := m.o.Store.SaveSession(context.WithoutCancel(ctx), s); again != nil && !errors.Is(again, store.ErrNotFound) {
+		again := m.o.Store.SaveSession(context.WithoutCancel(ctx), s)
+		if again != nil && !errors.Is(again, store.ErrNotFound) {
 			err = errors.Join(err, again)
 		}
 		return err
