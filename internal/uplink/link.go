@@ -128,24 +128,33 @@ func (l *Link) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		started := time.Now()
 		err := l.connect(ctx)
-		var refused *wire.Error
-		if errors.As(err, &refused) && refused.Code != wire.CodeUnavailable && refused.Code != wire.CodeInternal {
-			return fmt.Errorf("join server: %w", refused)
+		if hopeless(err) {
+			return fmt.Errorf("join server: %w", err)
 		}
 		if time.Since(started) > reconnectMax {
 			wait.Reset()
 		}
-		if ctx.Err() != nil {
-			break
-		}
-		delay := wait.Next()
-		l.opts.Log.Warn("link_lost", "reason", err.Error(), "retry_ms", delay.Milliseconds())
-		select {
-		case <-ctx.Done():
-		case <-time.After(delay):
-		}
+		l.pause(ctx, wait.Next(), err)
 	}
 	return nil
+}
+
+// hopeless says whether the server refused for a cause that trying again does not change.
+func hopeless(err error) bool {
+	var refused *wire.Error
+	return errors.As(err, &refused) && refused.Code != wire.CodeUnavailable && refused.Code != wire.CodeInternal
+}
+
+// pause waits before the next attempt, unless ctx is done.
+func (l *Link) pause(ctx context.Context, delay time.Duration, why error) {
+	if ctx.Err() != nil {
+		return
+	}
+	l.opts.Log.Warn("link_lost", "reason", why.Error(), "retry_ms", delay.Milliseconds())
+	select {
+	case <-ctx.Done():
+	case <-time.After(delay):
+	}
 }
 
 // connect makes one connection and serves it until it ends. The error says why it ended.
