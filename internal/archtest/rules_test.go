@@ -50,6 +50,7 @@ var layers = map[string]int{
 	"internal/store":  2,
 
 	"agent/source":   1,
+	"convention":     1,
 	"filter":         1,
 	"internal/parse": 1,
 
