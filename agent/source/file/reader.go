@@ -49,6 +49,8 @@ type lane struct {
 	// where it is gone.
 	done   *source.Position
 	doneAt int
+	// waiting are positions of an earlier reader in a file that must not be read now.
+	waiting []source.Position
 }
 
 func (s *Set) newReader(accept func(string) bool) *reader {
@@ -87,7 +89,9 @@ func (r *reader) take() bool {
 	for _, n := range inbox {
 		l := r.lanes[n.gen.path]
 		if n.fresh {
-			l = r.add(&cursor{gen: n.gen.retain()})
+			c := &cursor{gen: n.gen.retain()}
+			l = r.add(c)
+			r.goOn(l, c)
 		}
 		if l != nil {
 			r.activate(l)
@@ -99,11 +103,7 @@ func (r *reader) take() bool {
 
 // add puts a cursor, whose generation is retained already, in its place in its lane.
 func (r *reader) add(c *cursor) *lane {
-	l := r.lanes[c.gen.path]
-	if l == nil {
-		l = &lane{path: c.gen.path}
-		r.lanes[l.path] = l
-	}
+	l := r.lane(c.gen.path)
 	at := len(l.cursors)
 	for i, o := range l.cursors {
 		if c.gen.next != 0 && o.gen.place == c.gen.next {
@@ -113,6 +113,16 @@ func (r *reader) add(c *cursor) *lane {
 	l.cursors = slices.Insert(l.cursors, at, c)
 	if at < l.doneAt {
 		l.doneAt++
+	}
+	return l
+}
+
+// lane returns the lane of a path.
+func (r *reader) lane(path string) *lane {
+	l := r.lanes[path]
+	if l == nil {
+		l = &lane{path: path}
+		r.lanes[path] = l
 	}
 	return l
 }
@@ -167,7 +177,7 @@ func (r *reader) step(l *lane) *source.Block {
 			return b
 		}
 	}
-	if len(l.cursors) == 0 && l.done == nil {
+	if len(l.cursors) == 0 && l.done == nil && len(l.waiting) == 0 {
 		delete(r.lanes, l.path)
 	}
 	return nil
@@ -197,6 +207,7 @@ func (r *reader) Positions() []source.Position {
 		if l.done != nil {
 			out = append(out, *l.done)
 		}
+		out = append(out, l.waiting...)
 		for _, c := range l.cursors {
 			out = append(out, c.gen.position(c.off))
 		}

@@ -1,6 +1,8 @@
 package file
 
 import (
+	"errors"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -33,6 +35,8 @@ func (s *Set) resumeLocked(r *reader, positions []source.Position) {
 		if s.tracks[path] == nil {
 			if g := s.globFor(path); g != nil {
 				t := &track{path: path, source: g.name(path), gone: time.Now()}
+				_, _, err := s.resolve(path)
+				t.denied = errors.Is(err, fs.ErrPermission)
 				s.tracks[path] = t
 				s.knowLocked(t)
 			}
@@ -78,6 +82,9 @@ func (s *Set) resumePathLocked(r *reader, t *track, positions []source.Position)
 			if b != nil {
 				found[b] = true
 			}
+		case p.PrintLen > 0 && p.Inode != 0 && t.denied:
+			l := r.lane(t.path)
+			l.waiting = append(l.waiting, p)
 		case p.PrintLen > 0 && p.Inode != 0:
 			r.addLost(p)
 		}
@@ -203,6 +210,23 @@ func (r *reader) begin(g *generation, off int64) {
 		r.history++
 	}
 	r.activate(r.add(c))
+}
+
+// goOn moves a new cursor to the position that waited for its file to be readable. What waited for another file is
+// lost.
+func (r *reader) goOn(l *lane, c *cursor) {
+	waiting := l.waiting
+	l.waiting = nil
+	h := c.gen.handle.Load()
+	for _, p := range waiting {
+		if h != nil && c.gen.dev == p.Device && c.gen.ino == p.Inode && printMatches(h.f, p.Print, p.PrintLen) &&
+			c.moveTo(h.f, p.Offset) {
+			continue
+		}
+		r.set.mu.Lock()
+		r.addLost(p)
+		r.set.mu.Unlock()
+	}
 }
 
 // addLost adds what stands for a place whose bytes are gone: one gap.

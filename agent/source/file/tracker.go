@@ -23,6 +23,7 @@ type track struct {
 	gen          *generation // what the path names now, nil where nothing can be read
 	link         string      // the file that the path led to at the last look, if it is a link
 	problem      string
+	denied       bool      // problem is that the rights are missing
 	gone         time.Time // when the path was first found missing
 }
 
@@ -126,12 +127,12 @@ func (s *Set) publishLocked() {
 // lookLocked brings a track up to date with the file system.
 func (s *Set) lookLocked(t *track) {
 	file, info, err := s.resolve(t.path)
-	t.problem = ""
+	t.problem, t.denied = "", errors.Is(err, fs.ErrPermission)
 	switch {
 	case err != nil && errors.Is(err, fs.ErrNotExist):
 		s.missingLocked(t)
 		return
-	case err != nil && errors.Is(err, fs.ErrPermission):
+	case t.denied:
 		t.problem = err.Error() // what is open goes on
 		return
 	case err != nil:
@@ -148,7 +149,7 @@ func (s *Set) lookLocked(t *track) {
 	}
 	f, info, err := s.openFile(file)
 	if err != nil {
-		t.problem = err.Error()
+		t.problem, t.denied = err.Error(), errors.Is(err, fs.ErrPermission)
 		s.leaveLocked(t)
 		return
 	}
