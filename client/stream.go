@@ -143,6 +143,10 @@ func (s *Stream) cutLine() []byte {
 
 // fill reads the next message, over a new connection if need be.
 func (s *Stream) fill(ctx context.Context) error {
+	// Asked here, so that what has arrived is not a matter of luck, and the connection need not be given up.
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	if s.conn == nil {
 		if err := s.reconnect(ctx, nil); err != nil {
 			return err
