@@ -96,9 +96,12 @@ func (n *notices) control(c *wire.Control) {
 			n.say("session extended, ends at %s", n.clock(*c.ExpiresAt))
 		}
 	case wire.EventAgentStatus:
-		if c.Status == wire.StreamUnreachable || c.Status == wire.StreamLagging {
+		switch c.Status {
+		case wire.StreamUnreachable, wire.StreamLagging:
 			n.urgent("agent %s is %s", n.agent(c.Agent), c.Status)
-		} else {
+		case wire.StreamEnded:
+			n.say("agent %s has ended the session", n.agent(c.Agent))
+		default:
 			n.say("agent %s is %s", n.agent(c.Agent), c.Status)
 		}
 	case wire.EventSessionEnded:
