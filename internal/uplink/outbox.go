@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"strconv"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
@@ -127,11 +126,7 @@ func (o *Outbox) Add(members []byte, place Mark, line Range) {
 	if o.item.Count == 0 {
 		o.item.First = o.state.NextSeq
 	}
-	o.frames = append(o.frames, `{"type":"log",`...)
-	o.frames = append(o.frames, members...)
-	o.frames = append(o.frames, o.tail...)
-	o.frames = strconv.AppendUint(o.frames, o.state.NextSeq, 10)
-	o.frames = append(o.frames, '}', '\n')
+	o.frames = o.appendFrame(o.frames, members, o.state.NextSeq)
 	o.item.addRange(place, line)
 	o.item.Count++
 	o.state.NextSeq++
@@ -178,9 +173,6 @@ func (o *Outbox) Drop(reason string) {
 		o.state.OpenGap = &OpenGap{From: o.state.NextSeq, Reason: reason}
 	}
 	o.state.OpenGap.To = o.state.NextSeq
-	if o.state.Accounts.Dropped == nil {
-		o.state.Accounts.Dropped = map[string]uint64{}
-	}
 	o.state.Accounts.Dropped[reason]++
 	o.state.NextSeq++
 	o.passed++
@@ -212,9 +204,6 @@ func (o *Outbox) Lost(gap wire.Control) {
 	}
 	if o.state.OpenGap != nil {
 		o.closeGap()
-	}
-	if o.state.Accounts.LostBytes == nil {
-		o.state.Accounts.LostBytes = map[string]uint64{}
 	}
 	o.state.Accounts.LostBytes[gap.Reason] += gap.Count
 	o.pushGap(gap, 0)

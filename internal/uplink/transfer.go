@@ -1,8 +1,9 @@
 package uplink
 
 import (
-	"encoding/json"
 	"fmt"
+	"slices"
+	"strconv"
 
 	"github.com/spilelog/spile/wire"
 )
@@ -18,11 +19,11 @@ func (o *Outbox) Ack(ack wire.Ack) {
 		if done < o.sent {
 			o.flying -= o.items[done].cost
 		}
-		o.forget(&o.items[done])
 		done++
 	}
 	if done > 0 {
-		o.items = append(o.items[:0], o.items[done:]...)
+		// A recovered item may be acknowledged unsent, because it was sent before the process died; it counts as sent.
+		o.items = slices.Delete(o.items, 0, done)
 		o.sent = max(o.sent-done, 0)
 		o.state.Acked, o.touched = ack.Item, true
 	}
@@ -30,10 +31,6 @@ func (o *Outbox) Ack(ack wire.Ack) {
 		o.sent, o.flying = 0, 0
 	}
 }
-
-// forget settles the account of an item that is acknowledged: a recovered one may be acknowledged unsent, because it
-// was sent before the process died.
-func (o *Outbox) forget(it *outItem) { it.once, it.msg = true, nil }
 
 // Detach forgets what was on the link: the connection is gone. Everything unacknowledged is sent again once the
 // server grants credit.
@@ -95,13 +92,13 @@ func (o *Outbox) build(it *outItem) {
 			"count", it.rec.Count, "reason", err.Error())
 		o.giveUp(it, wire.ReasonReplayLost)
 	}
-	body, err := json.Marshal(wire.GapItem{
+	msg, err := wire.AppendLink(nil, wire.LinkGap, wire.GapItem{
 		Session: o.opts.Session, Epoch: o.epoch, Item: it.rec.Number, Gap: *it.rec.Gap,
 	})
 	if err != nil {
 		o.opts.Log.Error("gap_encode_failed", "session", o.opts.Session, "reason", err.Error())
 	}
-	it.msg = append([]byte{wire.LinkVersion, byte(wire.LinkGap)}, body...)
+	it.msg = msg
 	it.cost = uint64(len(it.msg))
 }
 
@@ -113,9 +110,6 @@ func (o *Outbox) giveUp(it *outItem, reason string) {
 	}
 	it.rec.Places, it.rec.Ranges = nil, nil
 	o.state.Accounts.Sent -= it.rec.Count
-	if o.state.Accounts.Dropped == nil {
-		o.state.Accounts.Dropped = map[string]uint64{}
-	}
 	o.state.Accounts.Dropped[reason] += it.rec.Count
 	o.touched = true
 }
@@ -124,12 +118,18 @@ func (o *Outbox) giveUp(it *outItem, reason string) {
 func (o *Outbox) reframe(first uint64, members [][]byte) []byte {
 	var frames []byte
 	for i, m := range members {
-		frames = append(frames, `{"type":"log",`...)
-		frames = append(frames, m...)
-		frames = append(frames, o.tail...)
-		frames = fmt.Appendf(frames, "%d}\n", first+uint64(i))
+		frames = o.appendFrame(frames, m, first+uint64(i))
 	}
 	return frames
+}
+
+// appendFrame appends the frame, with its newline, of the event with the given members and number.
+func (o *Outbox) appendFrame(dst, members []byte, seq uint64) []byte {
+	dst = append(dst, `{"type":"log",`...)
+	dst = append(dst, members...)
+	dst = append(dst, o.tail...)
+	dst = strconv.AppendUint(dst, seq, 10)
+	return append(dst, '}', '\n')
 }
 
 // unsentEvents counts the events in sealed batches that were never on the link.
