@@ -269,8 +269,10 @@ func (l *link) subscribe() ([]fabric.Subscription, error) {
 	return subs, nil
 }
 
-// writeAll writes what the outbox holds until ctx is done.
+// writeAll writes what the outbox holds until ctx is done. A write that has begun is not cancelled by ctx: that would
+// cut the connection before the last word. CloseNow ends it.
 func (l *link) writeAll(ctx context.Context) error {
+	writing := context.WithoutCancel(ctx)
 	for {
 		select {
 		case <-ctx.Done():
@@ -280,12 +282,12 @@ func (l *link) writeAll(ctx context.Context) error {
 		desired, acks := l.outbox.take()
 		// The wish goes first: an acknowledgement may be about a session that it opens.
 		if desired {
-			if err := l.sendDesired(ctx); err != nil {
+			if err := l.sendDesired(writing); err != nil {
 				return err
 			}
 		}
 		for _, ack := range acks {
-			if err := l.send(ctx, wire.LinkAck, ack); err != nil {
+			if err := l.send(writing, wire.LinkAck, ack); err != nil {
 				return err
 			}
 		}
@@ -324,7 +326,8 @@ func (l *link) sendDesired(ctx context.Context) error {
 	return l.send(ctx, wire.LinkDesired, wire.Desired{Sessions: sessions})
 }
 
-// pingAll finds out whether the agent is there. The answer to a ping is what an idle agent is seen by.
+// pingAll finds out whether the agent is there. The answer to a ping is what an idle agent is seen by. Like a write, a
+// ping that has begun is not cancelled by ctx.
 func (l *link) pingAll(ctx context.Context) error {
 	missed := 0
 	timer := time.NewTimer(l.pingInterval())
@@ -339,7 +342,7 @@ func (l *link) pingAll(ctx context.Context) error {
 		case <-timer.C:
 		}
 		begin, interval := time.Now(), l.pingInterval()
-		pinging, cancel := context.WithTimeout(ctx, interval)
+		pinging, cancel := context.WithTimeout(context.WithoutCancel(ctx), interval)
 		err := l.conn.Ping(pinging)
 		cancel()
 		switch {
