@@ -1,6 +1,7 @@
 package event
 
 import (
+	"math"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -25,32 +26,69 @@ func AppendMembers(dst []byte, e *Event) []byte {
 	return AppendMetadata(dst, e.Metadata)
 }
 
-// AppendMetadata appends m as a JSON object.
+// AppendMetadata appends m as a JSON object. A group without fields is left out, the fields of one without a key stand
+// where it stands.
 func AppendMetadata(dst []byte, m Metadata) []byte {
 	dst = append(dst, '{')
-	for i := range m {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = AppendString(dst, m[i].Key)
-		dst = append(dst, ':')
-		dst = m[i].Value.AppendJSON(dst)
-	}
+	dst, _ = AppendFields(dst, m, false)
 	return append(dst, '}')
 }
 
-// AppendJSON appends v as one JSON value.
+// AppendFields appends m as members of a JSON object that the caller has opened. Comma says whether the first one
+// needs a comma before it, and the second result whether a next one would.
+func AppendFields(dst []byte, m Metadata, comma bool) ([]byte, bool) {
+	for i := range m {
+		v := m[i].Value.resolve()
+		if v.kind == KindGroup {
+			fields := v.Fields()
+			if m[i].Key == "" {
+				dst, comma = AppendFields(dst, fields, comma)
+				continue
+			}
+			if fields.Empty() {
+				continue
+			}
+		}
+		if comma {
+			dst = append(dst, ',')
+		}
+		comma = true
+		dst = AppendString(dst, m[i].Key)
+		dst = append(dst, ':')
+		dst = v.AppendJSON(dst)
+	}
+	return dst, comma
+}
+
+// AppendJSON appends v as one JSON value. A value whose method panics makes AppendJSON panic.
 func (v Value) AppendJSON(dst []byte) []byte {
+	v = v.resolve()
 	switch v.kind {
 	case KindInt:
-		return strconv.AppendInt(dst, v.num, 10)
+		return strconv.AppendInt(dst, int64(v.num), 10)
+	case KindUint:
+		return strconv.AppendUint(dst, v.num, 10)
 	case KindBool:
 		return strconv.AppendBool(dst, v.num == 1)
 	case KindJSON:
 		return append(dst, v.text...)
-	default:
+	case KindNil:
+		return append(dst, "null"...)
+	case KindGroup:
+		return AppendMetadata(dst, v.Fields())
+	case KindAny:
+		return appendAnyJSON(dst, v.ref)
+	case KindFloat:
+		if f := v.Float64(); !math.IsNaN(f) && !math.IsInf(f, 0) {
+			return appendFloat(dst, f)
+		}
+	case KindString:
 		return AppendString(dst, v.text)
 	}
+	// Durations, times and floats that are no numbers: their texts need no escape.
+	dst = append(dst, '"')
+	dst = v.AppendText(dst)
+	return append(dst, '"')
 }
 
 // AppendTime appends t in UTC as RFC 3339 with milliseconds, the form of every time on the wire. Years outside 0 to

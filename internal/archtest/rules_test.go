@@ -41,9 +41,14 @@ var layers = map[string]int{
 	"internal/cli":  5,
 	"internal/demo": 4,
 
-	"agent":  3,
-	"client": 3,
-	"server": 3,
+	"agent":       3,
+	"backend":     3,
+	"backendtest": 3,
+	"client":      3,
+	"server":      3,
+	"tap":         3,
+
+	".": 2,
 
 	"internal/uplink": 2,
 	"internal/fabric": 2,
@@ -52,15 +57,18 @@ var layers = map[string]int{
 	"agent/source":   1,
 	"convention":     1,
 	"filter":         1,
+	"format":         1,
 	"internal/parse": 1,
 
-	"event":            0,
-	"internal/backoff": 0,
-	"internal/fanout":  0,
-	"internal/ring":    0,
-	"spec":             0,
-	"ui":               0,
-	"wire":             0,
+	"event":              0,
+	"internal/backoff":   0,
+	"internal/callsite":  0,
+	"internal/fanout":    0,
+	"internal/namespace": 0,
+	"internal/ring":      0,
+	"spec":               0,
+	"ui":                 0,
+	"wire":               0,
 }
 
 // testOnly are modules that no shipped code may take in.

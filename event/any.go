@@ -1,0 +1,102 @@
+package event
+
+import (
+	"bytes"
+	"encoding"
+	"encoding/json"
+	"fmt"
+	"math"
+	"reflect"
+	"strconv"
+)
+
+// printable says whether a program's value has a text of its own.
+func printable(a any) bool {
+	if isNil(a) {
+		return false
+	}
+	switch a.(type) {
+	case error, encoding.TextMarshaler, fmt.Stringer:
+		return true
+	}
+	return false
+}
+
+// isNil says whether a is a nil pointer, whose methods would mostly panic.
+func isNil(a any) bool {
+	v := reflect.ValueOf(a)
+	return v.Kind() == reflect.Pointer && v.IsNil()
+}
+
+// appendAnyText appends the text of a program's value: that of its own methods, else its JSON.
+func appendAnyText(dst []byte, a any) []byte {
+	if isNil(a) {
+		return dst
+	}
+	switch a := a.(type) {
+	case error:
+		return append(dst, a.Error()...)
+	case encoding.TextMarshaler:
+		text, err := a.MarshalText()
+		if err != nil {
+			return fmt.Appendf(dst, "!ERROR:%v", err)
+		}
+		return append(dst, text...)
+	case fmt.Stringer:
+		return append(dst, a.String()...)
+	}
+	return appendAnyJSON(dst, a)
+}
+
+// appendAnyJSON appends the JSON of a program's value. An error without JSON of its own is its text, because
+// encoding/json would print an empty object for most of them.
+func appendAnyJSON(dst []byte, a any) []byte {
+	if isNil(a) {
+		return append(dst, "null"...)
+	}
+	switch a := a.(type) {
+	case json.Marshaler:
+	case error:
+		return AppendString(dst, a.Error())
+	case []string:
+		return appendStrings(dst, a)
+	}
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(a); err != nil {
+		return AppendString(dst, "!ERROR:"+err.Error())
+	}
+	return append(dst, bytes.TrimSuffix(buf.Bytes(), []byte("\n"))...)
+}
+
+// appendStrings appends a list of texts, the one list that conventions ask for.
+func appendStrings(dst []byte, list []string) []byte {
+	if list == nil {
+		return append(dst, "null"...)
+	}
+	dst = append(dst, '[')
+	for i, s := range list {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = AppendString(dst, s)
+	}
+	return append(dst, ']')
+}
+
+// appendFloat appends f as encoding/json prints it; what is no number is NaN, +Inf or -Inf.
+func appendFloat(dst []byte, f float64) []byte {
+	format := byte('f')
+	if abs := math.Abs(f); abs != 0 && (abs < 1e-6 || abs >= 1e21) {
+		format = 'e'
+	}
+	start := len(dst)
+	dst = strconv.AppendFloat(dst, f, format, -1, 64)
+	// encoding/json writes e-9 where strconv writes e-09.
+	if n := len(dst); format == 'e' && n-start >= 4 && dst[n-4] == 'e' && dst[n-3] == '-' && dst[n-2] == '0' {
+		dst[n-2] = dst[n-1]
+		dst = dst[:n-1]
+	}
+	return dst
+}
