@@ -93,6 +93,22 @@ func TestRulesBite(t *testing.T) {
 			},
 		},
 		{
+			name: "root-imports-through-a-package", rule: "root-stdlib-only",
+			files: map[string]string{
+				"a.go":      doc + "package spile\nimport _ \"" + module + "/wire\"",
+				"wire/a.go": doc + "package wire\nimport _ \"net/http\"",
+			},
+			want: []string{"wire/a.go imports net/http: the root package takes no network server"},
+		},
+		{
+			name: "upward-to-the-root", rule: "layers",
+			files: map[string]string{
+				"a.go":      doc + "package spile",
+				"wire/a.go": doc + "package wire\nimport _ \"" + module + "\"",
+			},
+			want: []string{"wire/a.go imports .: wire is in layer 0, . in layer 2"},
+		},
+		{
 			name: "test-only", rule: "test-only-modules",
 			files: map[string]string{
 				"wire/a.go":      doc + "package wire\nimport _ \"pgregory.net/rapid\"",

@@ -92,6 +92,14 @@ func row(dir string) (string, bool) {
 	return best, best != ""
 }
 
+// folder is the folder of a package of this module.
+func folder(importPath string) (string, bool) {
+	if importPath == module {
+		return ".", true
+	}
+	return strings.CutPrefix(importPath, module+"/")
+}
+
 // within says whether the slash path name is parent or below it.
 func within(name, parent string) bool {
 	return name == parent || strings.HasPrefix(name, parent+"/")
@@ -100,7 +108,7 @@ func within(name, parent string) bool {
 func checkLayers(t *tree) []string {
 	var out []string
 	for _, dir := range t.folders() {
-		if !slices.ContainsFunc(t.packages[dir], func(s *source) bool { return !s.isTest() }) || dir == "." {
+		if !slices.ContainsFunc(t.packages[dir], func(s *source) bool { return !s.isTest() }) {
 			continue
 		}
 		from, ok := row(dir)
@@ -121,7 +129,7 @@ func checkLayers(t *tree) []string {
 func upward(s *source, from string) []string {
 	var out []string
 	for _, name := range s.imports() {
-		dir, ok := strings.CutPrefix(name, module+"/")
+		dir, ok := folder(name)
 		if !ok {
 			continue
 		}
@@ -168,24 +176,42 @@ func checkReplace(t *tree) []string {
 	return out
 }
 
+// checkRoot follows the imports of the root package through the packages of this module.
 func checkRoot(t *tree) []string {
 	var out []string
-	for _, s := range t.packages["."] {
-		if s.isTest() {
-			continue
-		}
-		for _, name := range s.imports() {
-			first, _, _ := strings.Cut(name, "/")
-			switch {
-			case within(name, module):
-			case strings.Contains(first, "."):
-				out = append(out, fmt.Sprintf("%s imports %s: the root package is standard library only", s.path, name))
-			case within(name, "net/http"):
-				out = append(out, fmt.Sprintf("%s imports %s: the root package takes no network server", s.path, name))
+	seen := map[string]bool{".": true}
+	for queue := []string{"."}; len(queue) > 0; queue = queue[1:] {
+		for _, s := range t.packages[queue[0]] {
+			if s.isTest() {
+				continue
+			}
+			for _, name := range s.imports() {
+				if dir, ok := folder(name); ok {
+					if !seen[dir] {
+						seen[dir] = true
+						queue = append(queue, dir)
+					}
+					continue
+				}
+				if why := forbiddenAtRoot(name); why != "" {
+					out = append(out, fmt.Sprintf("%s imports %s: %s", s.path, name, why))
+				}
 			}
 		}
 	}
 	return out
+}
+
+// forbiddenAtRoot says why the root package may not import a package of another module, empty if it may.
+func forbiddenAtRoot(name string) string {
+	first, _, _ := strings.Cut(name, "/")
+	switch {
+	case strings.Contains(first, "."):
+		return "the root package is standard library only"
+	case within(name, "net/http"):
+		return "the root package takes no network server"
+	}
+	return ""
 }
 
 func checkTestOnly(t *tree) []string {
