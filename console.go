@@ -1,0 +1,69 @@
+package spile
+
+import (
+	"cmp"
+	"context"
+	"io"
+	"os"
+
+	"github.com/spilelog/spile/event"
+)
+
+// ConsoleOptions are the options of [NewConsole].
+type ConsoleOptions struct {
+	// BaseOptions: a nil Formatter prints time, metadata, level and message in one line, with quotes and escapes where
+	// a value needs them, coloured if the writer is a terminal, NO_COLOR is empty and TERM is not dumb.
+	BaseOptions
+	// Name is the name of the backend; empty is console.
+	Name string
+	// Writer takes the records; nil is [os.Stderr], because what a program prints to its standard output is its result,
+	// which somebody may pipe into another program.
+	Writer io.Writer
+}
+
+// Console is a [Backend] for people who watch a program run. It writes each record at once, with one call of the
+// writer; nothing is lost if the program ends without Close.
+type Console struct {
+	*Base
+	lines lines
+	out   output
+}
+
+// NewConsole returns a backend that writes to o.Writer.
+func NewConsole(o ConsoleOptions) *Console {
+	if o.Writer == nil {
+		o.Writer = os.Stderr
+	}
+	standard := consoleFormatter(colourful(o.Writer, os.Getenv))
+	if o.Formatter == nil {
+		o.Formatter = standard
+	}
+	c := &Console{Base: NewBase(cmp.Or(o.Name, "console"), o.BaseOptions)}
+	c.lines.base, c.lines.standard = c.Base, standard
+	c.out.w, c.out.every = o.Writer, flushEvery
+	return c
+}
+
+// Log writes e. An error says that the record is lost. Of one that the writer took a part of, the rest goes out before
+// the next record, at the latest a second later.
+func (c *Console) Log(_ context.Context, e *event.Event) error {
+	line := c.lines.text(e)
+	defer c.lines.free(line)
+	return c.out.log(*line, e.Level)
+}
+
+// Flush writes the rest of a record of which the writer took a part.
+func (c *Console) Flush(context.Context) error { return c.out.flush() }
+
+// Close ends the backend; the writer stays open.
+func (c *Console) Close(context.Context) error { return c.out.close(c.Base) }
+
+// colourful says whether w is a terminal whose user wants colours; see https://no-color.org.
+func colourful(w io.Writer, getenv func(string) string) bool {
+	file, ok := w.(*os.File)
+	if !ok || getenv("NO_COLOR") != "" || getenv("TERM") == "dumb" {
+		return false
+	}
+	info, err := file.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
