@@ -14,6 +14,12 @@ type Site struct {
 	Namespace string
 	// At is package.function:line.
 	At string
+	// Function is the whole name of the function: github.com/acme/shop/db.(*Pool).Get.
+	Function string
+	// File is the path of the source file as the compiler was given it.
+	File string
+	// Line is the line in the file.
+	Line int
 }
 
 // slots and ways are the shape of a cache: a power of two of slots, and how many of them a counter may stand in.
@@ -60,6 +66,9 @@ func (c *Cache) fill(slot int, pc uintptr) Site {
 		e.site = Site{
 			Namespace: Namespace(frame.Function),
 			At:        frame.Function + ":" + strconv.Itoa(frame.Line),
+			Function:  frame.Function,
+			File:      frame.File,
+			Line:      frame.Line,
 		}
 	}
 	c.entries[slot].Store(e)
