@@ -30,9 +30,10 @@ const (
 const AnsiColorKey = "ansi_color"
 
 // Colors are the colours of the levels. Each is the name of a colour or attribute of Elixir's IO.ANSI, or several
-// between spaces, as in "bright red"; empty is the default. Names are those of black, red, green, yellow, blue, magenta,
-// cyan and white, alone, as light_red, red_background or light_red_background; attributes such as bright, faint, italic,
-// underline, inverse and normal. Those that would move the cursor or clear the screen are not among them.
+// between spaces, as in "bright red"; empty is the default. Names are those of black, red, green, yellow, blue,
+// magenta, cyan and white, alone or as in light_red, red_background and light_red_background, and attributes such as
+// bright, faint, italic, underline, inverse and normal. Those that would move the cursor or clear the screen are not
+// among them.
 //
 // The metadata ansi_color, such a text or a list of names, takes the place of the level's colour in its event. One that
 // is not valid is ignored.

@@ -9,19 +9,45 @@ import (
 
 // pairs writes metadata as pairs, each with a space behind it.
 type pairs struct {
-	p   *Pattern
-	dst []byte
-	// open are the keys of the groups around the pair.
-	open []string
+	p    *Pattern
+	dst  []byte
+	open openGroups
 }
 
 // expectedDepth is how deep groups may nest before that costs memory.
 const expectedDepth = 8
 
+// openGroups are the keys of the groups around a pair.
+type openGroups struct {
+	keys  [expectedDepth]string
+	more  []string
+	count int
+}
+
+// push opens a group.
+func (o *openGroups) push(key string) {
+	if o.count < expectedDepth {
+		o.keys[o.count] = key
+	} else {
+		o.more = append(o.more[:o.count-expectedDepth], key)
+	}
+	o.count++
+}
+
+// pop closes the innermost group.
+func (o *openGroups) pop() { o.count-- }
+
+// at is the key of group i from the outside.
+func (o *openGroups) at(i int) string {
+	if i < expectedDepth {
+		return o.keys[i]
+	}
+	return o.more[i-expectedDepth]
+}
+
 // appendMetadata appends the selected metadata of e.
 func (p *Pattern) appendMetadata(dst []byte, e *event.Event) []byte {
-	var room [expectedDepth]string
-	w := pairs{p: p, dst: dst, open: room[:0]}
+	w := pairs{p: p, dst: dst}
 	if p.all {
 		w.fields(e.Metadata)
 		return w.dst
@@ -51,15 +77,15 @@ func (w *pairs) pair(key string, v event.Value) {
 		w.group(key, v.Fields())
 		return
 	}
-	if len(w.open) == 0 && hidden(key) || isNothing(v) {
+	if w.open.count == 0 && hidden(key) || isNothing(v) {
 		return
 	}
 	start := len(w.dst)
-	for _, group := range w.open {
-		w.dst = append(w.p.appendText(w.dst, group), '.')
+	for i := range w.open.count {
+		w.dst = append(w.p.appendText(w.dst, w.open.at(i)), '.')
 	}
 	w.dst = append(w.p.appendText(w.dst, key), '=')
-	if len(w.open) > 0 {
+	if w.open.count > 0 {
 		key = "" // The rules of keys are for the outermost ones.
 	}
 	dst, ok := w.p.appendValue(w.dst, key, v)
@@ -77,9 +103,9 @@ func (w *pairs) group(key string, m event.Metadata) {
 		w.fields(m)
 		return
 	}
-	w.open = append(w.open, key)
+	w.open.push(key)
 	w.fields(m)
-	w.open = w.open[:len(w.open)-1]
+	w.open.pop()
 }
 
 // hidden says whether a key is never printed: those that Elixir's Logger keeps to itself, and the colour.
