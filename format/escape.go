@@ -120,7 +120,7 @@ func appendASCIIEscape(dst []byte, b byte) []byte {
 	case '\t':
 		return append(dst, '\\', 't')
 	}
-	return append(dst, '\\', 'u', '0', '0', hexDigits[b>>4], hexDigits[b&0xf])
+	return appendHex(dst, rune(b))
 }
 
 // unsafeRune says whether a character beyond ASCII must not be shown as it is: it controls a terminal (C1), ends a
@@ -142,5 +142,10 @@ func appendRuneEscape(dst []byte, r rune) []byte {
 	if r == utf8.RuneError {
 		return utf8.AppendRune(dst, r)
 	}
+	return appendHex(dst, r)
+}
+
+// appendHex appends r, which is of the basic plane, as \uXXXX.
+func appendHex(dst []byte, r rune) []byte {
 	return append(dst, '\\', 'u', hexDigits[r>>12&0xf], hexDigits[r>>8&0xf], hexDigits[r>>4&0xf], hexDigits[r&0xf])
 }
