@@ -220,3 +220,27 @@ func BenchmarkPattern(b *testing.B) {
 	}
 	b.SetBytes(int64(len(buf)))
 }
+
+func TestFuncWithAllKeysIsGivenAllMetadata(t *testing.T) {
+	p := mustPattern(t, PatternOptions{AllKeys: true, Func: func(dst []byte, e *event.Event) []byte {
+		return event.AppendMetadata(dst, e.Metadata)
+	}})
+	if got, want := string(p.Append(nil, &typical)), string(event.AppendMetadata(nil, typical.Metadata)); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+// TestPanicLeavesNoTornLine has a value that panics behind one that was already printed.
+func TestPanicLeavesNoTornLine(t *testing.T) {
+	p := mustPattern(t, PatternOptions{AllKeys: true, Colors: Colors{Mode: ColorAlways}})
+	e := event.Event{Message: "m", Metadata: event.Metadata{field("printed", event.Int(1)), field("b", event.Any(panicking{}))}}
+	got, ok := strings.CutPrefix(string(Append(p, []byte("before\n"), &e)), "before\n")
+	if !ok || strings.Contains(got, "printed") || !strings.Contains(got, "log_format_failed") || strings.Count(got, "\n") != 1 {
+		t.Errorf("got %q", got)
+	}
+}
+
+// panicking is a value whose text cannot be had.
+type panicking struct{}
+
+func (panicking) String() string { panic("no text") }
