@@ -1,0 +1,326 @@
+package tap
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/spilelog/spile/event"
+	"github.com/spilelog/spile/wire"
+)
+
+// errEnded stops a write because the stream is over.
+var errEnded = errors.New("the stream is over")
+
+// ServeHTTP answers with a live stream, which ends when the viewer leaves, its time is over, or the tap is closed.
+func (t *Tap) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		refuse(w, r, wire.Errorf(wire.CodeMethodNotAllowed, "%s is not allowed: must be one of %s", r.Method, methods))
+		return
+	}
+	if refusal := t.authorise(w, r); refusal != nil {
+		refuse(w, r, refusal)
+		return
+	}
+	a, refusal := t.parse(r)
+	if refusal != nil {
+		refuse(w, r, refusal)
+		return
+	}
+	var head []byte
+	if a.encoding == encodingHTML {
+		head = t.o.HTML.AppendHead(nil)
+	}
+	if r.Method == http.MethodHead {
+		t.setHeaders(w.Header(), a.encoding, head)
+		w.WriteHeader(http.StatusOK)
+		return
+	}
+	if !canFlush(w) {
+		refuse(w, r, wire.Errorf(wire.CodeInternal, "the server, or what wraps this handler, cannot stream a response"))
+		return
+	}
+	s, p, refusal := t.start(a)
+	if refusal != nil {
+		refuse(w, r, refusal)
+		return
+	}
+	defer t.served()
+	defer t.end(s, endGone)
+	t.setHeaders(w.Header(), a.encoding, head)
+	v := &viewer{
+		tap: t, s: s, w: w, rc: http.NewResponseController(w), next: s.origin + 1, head: head,
+		expires: time.Now().Add(t.o.MaxDuration), lastWrite: time.Now(), dropped: map[string]uint64{},
+	}
+	// An error says that the viewer has gone, or was cut off: nobody is left who could be told.
+	_ = v.run(r.Context(), p)
+}
+
+// canFlush says whether what is written to w can be sent at once. Without that nobody would see anything live.
+func canFlush(w http.ResponseWriter) bool {
+	for {
+		switch x := w.(type) {
+		case http.Flusher, interface{ FlushError() error }:
+			return true
+		case interface{ Unwrap() http.ResponseWriter }:
+			w = x.Unwrap()
+		default:
+			return false
+		}
+	}
+}
+
+// viewer is the request of a stream. One goroutine owns it.
+type viewer struct {
+	tap  *Tap
+	s    *stream
+	w    http.ResponseWriter
+	rc   *http.ResponseController
+	head []byte
+	buf  []byte // what is gathered to be written
+
+	// stuck ends the stream when a write takes too long. It runs only while one is under way.
+	stuck *time.Timer
+
+	expires   time.Time
+	warned    bool
+	lastWrite time.Time
+
+	// next is the number of the next event, delivered and gapped the two ways in which events before it went.
+	next, delivered, gapped uint64
+	dropped                 map[string]uint64 // gapped by reason
+}
+
+// run serves the viewer. Its error says that nothing more could be written.
+func (v *viewer) run(ctx context.Context, p past) error {
+	t, s := v.tap, v.s
+	expire := time.AfterFunc(t.o.MaxDuration, func() { t.end(s, endTimeout) })
+	defer expire.Stop()
+	v.stuck = time.AfterFunc(t.o.WriteTimeout, func() { t.end(s, endSlow) })
+	v.stuck.Stop()
+	if err := v.begin(p); err != nil {
+		return err
+	}
+	timer := time.NewTimer(restTime)
+	defer timer.Stop()
+	for {
+		// Whether the stream is over is asked before what waits is taken, so that nothing is left behind.
+		over := s.isOver()
+		wrote, err := v.deliver(over)
+		if err != nil {
+			return err
+		}
+		if over {
+			return v.finish()
+		}
+		if err := v.tell(); err != nil {
+			return err
+		}
+		if wrote {
+			timer.Reset(restTime)
+			select {
+			case <-s.urgent:
+			case <-timer.C:
+			case <-s.over:
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		}
+		timer.Reset(v.nextDuty())
+		select {
+		case <-s.wake:
+		case <-timer.C:
+		case <-s.over:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// isOver says whether the stream has ended.
+func (s *stream) isOver() bool {
+	select {
+	case <-s.over:
+		return true
+	default:
+		return false
+	}
+}
+
+// begin writes what stands before the live events.
+func (v *viewer) begin(p past) error {
+	v.w.WriteHeader(http.StatusOK)
+	v.buf = append(v.buf, v.head...)
+	events := v.tap.matching(v.s.ask, p.events)
+	// The numbers of those that do not match stay unused, so that live events could be numbered before these were.
+	v.next -= uint64(len(events))
+	v.buf = v.appendControl(v.buf, v.started())
+	if p.cut {
+		v.buf = v.appendControl(v.buf, v.cutHistory())
+	}
+	if err := v.replay(events); err != nil {
+		return err
+	}
+	if !v.s.ask.since.IsZero() {
+		v.buf = v.appendControl(v.buf, &wire.Control{Event: wire.EventHistoryEnd})
+	}
+	return v.flush()
+}
+
+// matching are the events that the stream takes.
+func (t *Tap) matching(a *ask, events []*event.Event) []*event.Event {
+	kept := events[:0]
+	for _, e := range events {
+		if e.Level < event.Level(a.level) || len(a.scopes) > 0 && !t.passes(a, e) {
+			continue
+		}
+		if a.patterned {
+			r := t.newRendering(e)
+			ok := a.matcher.Pattern(r.line())
+			t.free(r)
+			if !ok {
+				continue
+			}
+		}
+		kept = append(kept, e)
+	}
+	return kept
+}
+
+// replay writes events of the history. What the end of the stream leaves no time for is a gap.
+func (v *viewer) replay(events []*event.Event) error {
+	for i, e := range events {
+		r := v.tap.newRendering(e)
+		v.buf = v.s.ask.encoding.appendFrame(v.buf, r.body(v.s.ask.encoding), v.next)
+		v.tap.free(r)
+		v.next++
+		v.delivered++
+		if len(v.buf) < chunkBytes {
+			continue
+		}
+		if err := v.spill(); err != nil {
+			return err
+		}
+		if left := uint64(len(events) - i - 1); left > 0 && v.s.isOver() {
+			v.skip(left, wire.ReasonSessionEnd)
+			return nil
+		}
+	}
+	return nil
+}
+
+// skip tells of the next n events that they are missing.
+func (v *viewer) skip(n uint64, reason string) {
+	v.next += n
+	v.gapped += n
+	v.dropped[reason] += n
+	v.buf = v.appendControl(v.buf, v.gap(n, v.next-1, reason))
+}
+
+// deliver writes what waits, and says whether there was anything.
+func (v *viewer) deliver(last bool) (bool, error) {
+	b := v.s.take(last)
+	if len(b.chunks) == 0 && b.gap == 0 {
+		return false, nil
+	}
+	for _, chunk := range b.chunks {
+		if err := v.write(chunk); err != nil {
+			return false, err
+		}
+	}
+	v.s.giveBack(&b)
+	count := b.to - b.gap + 1 - v.next
+	v.next += count
+	v.delivered += count
+	if b.gap > 0 {
+		v.skip(b.gap, wire.ReasonSlowViewer)
+	}
+	return true, v.flush()
+}
+
+// tell writes what is due by the clock.
+func (v *viewer) tell() error {
+	now := time.Now()
+	if !v.warned && !now.Before(v.expires.Add(-wire.EndingWarning)) {
+		v.warned = true
+		v.buf = v.appendControl(v.buf, v.warning())
+	}
+	if now.Sub(v.lastWrite) >= v.tap.o.Heartbeat {
+		v.lastWrite = now
+		v.buf = v.appendControl(v.buf, &wire.Control{Event: wire.EventHeartbeat})
+	}
+	if len(v.buf) == 0 {
+		return nil
+	}
+	return v.flush()
+}
+
+// nextDuty is how long there is nothing to tell if nothing happens.
+func (v *viewer) nextDuty() time.Duration {
+	now := time.Now()
+	next := v.lastWrite.Add(v.tap.o.Heartbeat).Sub(now)
+	if !v.warned {
+		next = min(next, v.expires.Add(-wire.EndingWarning).Sub(now))
+	}
+	return max(next, 0)
+}
+
+// finish says why the stream ended, if there is still somebody to hear it.
+func (v *viewer) finish() error {
+	if v.s.ending == endGone {
+		return errEnded
+	}
+	v.buf = v.appendControl(v.buf, v.ended(v.s.ending))
+	if v.s.ask.encoding == encodingHTML {
+		v.buf = v.tap.o.HTML.AppendFoot(v.buf)
+	}
+	return v.flush()
+}
+
+// write writes p, within the time that a viewer has for it.
+func (v *viewer) write(p []byte) error {
+	if len(p) == 0 {
+		return nil
+	}
+	defer v.stuck.Stop()
+	if err := v.allow(); err != nil {
+		return err
+	}
+	_, err := v.w.Write(p)
+	return err
+}
+
+// spill writes what was gathered.
+func (v *viewer) spill() error {
+	err := v.write(v.buf)
+	if v.buf = v.buf[:0]; cap(v.buf) > 2*chunkBytes {
+		v.buf = nil
+	}
+	return err
+}
+
+// flush writes what was gathered and hands everything to the network.
+func (v *viewer) flush() error {
+	if err := v.spill(); err != nil {
+		return err
+	}
+	defer v.stuck.Stop()
+	if err := v.allow(); err != nil {
+		return err
+	}
+	v.lastWrite = time.Now()
+	return v.rc.Flush()
+}
+
+// allow gives the next write its time. Where the server knows no deadlines, the stream's lease ends with it all the
+// same, and the server may keep a viewer that nobody watches for any more.
+func (v *viewer) allow() error {
+	v.stuck.Reset(v.tap.o.WriteTimeout)
+	err := v.rc.SetWriteDeadline(time.Now().Add(v.tap.o.WriteTimeout))
+	if err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return fmt.Errorf("set write deadline: %w", err)
+	}
+	return nil
+}
