@@ -137,8 +137,16 @@ func referenceSplit(name string, split separators) []string {
 func FuzzMatch(f *testing.F) {
 	deep := strings.Repeat("a::", 500)
 	for _, s := range [][2]string{
-		{"", ""}, {"A::**::B", "A::X::B"}, {"**::*::**::*::**", deep}, {"**::a::**::a::**::a::**::b", deep},
-		{"A/B.*", "A.B::C"}, {":::", ":::"}, {"A:B", "A:B"}, {"**::**::A", "A"}, {"*::**::*", "A"}, {"A::", "::A"},
+		{"", ""},
+		{"A::**::B", "A::X::B"},
+		{"**::*::**::*::**", deep},
+		{"**::a::**::a::**::a::**::b", deep},
+		{"A/B.*", "A.B::C"},
+		{":::", ":::"},
+		{"A:B", "A:B"},
+		{"**::**::A", "A"},
+		{"*::**::*", "A"},
+		{"A::", "::A"},
 	} {
 		f.Add(s[0], s[1])
 	}
