@@ -19,8 +19,10 @@ import (
 // wrapper is a handler of somebody else around ours.
 type wrapper struct{ slog.Handler }
 
-func (w wrapper) WithAttrs(attrs []slog.Attr) slog.Handler { return wrapper{w.Handler.WithAttrs(attrs)} }
-func (w wrapper) WithGroup(name string) slog.Handler       { return wrapper{w.Handler.WithGroup(name)} }
+func (w wrapper) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return wrapper{w.Handler.WithAttrs(attrs)}
+}
+func (w wrapper) WithGroup(name string) slog.Handler { return wrapper{w.Handler.WithGroup(name)} }
 
 // restless adds and removes a backend at every step of a logger's life.
 type restless struct {
@@ -278,7 +280,9 @@ func TestChooser(t *testing.T) {
 		return event.Debug
 	}
 	root := slog.New(New(p))
-	in := func(id any, rest ...any) *slog.Logger { return root.WithGroup("req").With(append([]any{"id", id}, rest...)...) }
+	in := func(id any, rest ...any) *slog.Logger {
+		return root.WithGroup("req").With(append([]any{"id", id}, rest...)...)
+	}
 	loggers := []*slog.Logger{
 		root, in("42"), in("7"), in("7").With("x", 1).WithGroup("deep"),
 		in(Lazy(func() slog.Value { return slog.StringValue("7") })),
