@@ -52,8 +52,8 @@ func TestNamespace(t *testing.T) {
 		{"closure-in-method", (&pool{}).inClosure, here + ".pool"},
 		{"method-of-generic", (&genericOf[[]string]{}).method, here + ".genericOf"},
 		{"call", func(l *slog.Logger) { l.Info("m", Namespace("a.b")) }, "a.b"},
-		{"last-of-call", func(l *slog.Logger) { l.Info("m", Namespace("a"), "k", 1, Namespace("b")) }, "b"},
-		{"carried", func(l *slog.Logger) { l.With("k", 1, Namespace("a"), "l", 2).Info("m") }, "a"},
+		{"last-of-call", func(l *slog.Logger) { l.Info("m", Namespace("a"), slog.Int("k", 1), Namespace("b")) }, "b"},
+		{"carried", func(l *slog.Logger) { l.With(slog.Int("k", 1), Namespace("a"), slog.Int("l", 2)).Info("m") }, "a"},
 		{"last-carried", func(l *slog.Logger) { l.With(Namespace("a")).With(Namespace("b")).Info("m") }, "b"},
 		{"call-before-carried", func(l *slog.Logger) { l.With(Namespace("a")).Info("m", Namespace("b")) }, "b"},
 		{"carried-in-group", func(l *slog.Logger) { l.WithGroup("g").With(Namespace("a")).WithGroup("h").Info("m") }, "a"},
@@ -79,7 +79,7 @@ func TestNamespace(t *testing.T) {
 
 func TestNamespaceIsNoMetadata(t *testing.T) {
 	p := newProbe("p", nil)
-	logger := slog.New(New(p)).With("a", 1, Namespace("x"), "b", 2).WithGroup("g").With(Namespace("y"))
+	logger := slog.New(New(p)).With(slog.Int("a", 1), Namespace("x"), slog.Int("b", 2)).WithGroup("g").With(Namespace("y"))
 	logger.Info("m", Namespace("z"))
 	if got, want := p.fields(t), `{"a":1,"b":2}`; got != want {
 		t.Errorf("got %s, want %s", got, want)

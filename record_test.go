@@ -116,7 +116,7 @@ func TestCarried(t *testing.T) {
 		{"inline", func(l *slog.Logger) *slog.Logger { return l.With(group("", "a", 1, group("", "b", 2))) }, []any{group("", "c", 3)}, `{"a":1,"b":2,"c":3}`},
 		{"nothing", func(l *slog.Logger) *slog.Logger { return l.With(slog.Attr{}, group("g"), group("h", group("i"))) }, []any{slog.Attr{}, group("g", group("h"))}, `{}`},
 		{"resolved", func(l *slog.Logger) *slog.Logger {
-			return l.With("a", resolves{slog.IntValue(1)}, "b", 2, group("g", "c", resolves{slog.IntValue(3)})).With("d", resolves{slog.IntValue(4)})
+			return l.With("a", resolves{slog.IntValue(1)}, "b", 2).With(group("g", "c", resolves{slog.IntValue(3)})).With("d", resolves{slog.IntValue(4)})
 		}, []any{group("e", "f", resolves{slog.IntValue(5)})}, `{"a":1,"b":2,"g":{"c":3},"d":4,"e":{"f":5}}`},
 		{"resolved-to-nothing", func(l *slog.Logger) *slog.Logger {
 			return l.WithGroup("g").With("a", resolves{slog.GroupValue()}, "", resolves{slog.GroupValue()})
@@ -155,13 +155,32 @@ func TestSiblingsDoNotMix(t *testing.T) {
 			logger *slog.Logger
 			want   string
 		}{
-			{left, `"left":1,"x":0`}, {right, `"right":2,"x":0`}, {leftGroup, `"l":{"x":0}`}, {rightGroup, `"r":{"x":0}`},
+			{left, `"left":1,"x":0`},
+			{right, `"right":2,"x":0`},
+			{leftGroup, `"l":{"x":0}`},
+			{rightGroup, `"r":{"x":0}`},
 			{parent, `"x":0`},
 		} {
 			tt.logger.Info("m", "x", 0)
 			if got, want := p.fields(t), "{"+want+tt.want+strings.Repeat("}", n+1); got != want {
 				t.Errorf("got %s, want %s", got, want)
 			}
+		}
+	}
+}
+
+// TestSiblingsShareNoRoom is the same for lists of each length without a group.
+func TestSiblingsShareNoRoom(t *testing.T) {
+	p := newProbe("p", nil)
+	parent, want := slog.New(New(p)), ""
+	for i := range 20 {
+		parent = parent.With(fmt.Sprint("k", i), resolves{slog.IntValue(i)})
+		want += fmt.Sprintf(`"k%d":%d,`, i, i)
+		left := parent.With("left", resolves{slog.IntValue(1)})
+		parent.With("right", resolves{slog.IntValue(2)}).With("right", 3)
+		left.Info("m")
+		if got, want := p.fields(t), "{"+want+`"left":1}`; got != want {
+			t.Errorf("got %s, want %s", got, want)
 		}
 	}
 }
@@ -290,7 +309,7 @@ func TestValueThatPanics(t *testing.T) {
 	p := newProbe("p", nil)
 	logger := slog.New(New(newSeen(look), two, p))
 	logger.Info("m", "k", Lazy(func() slog.Value { calls++; panic(errProbe) }))
-	if calls != 1 || len(got) != 2 || got[0] != error(errProbe) || got[1] != error(errProbe) {
+	if calls != 1 || len(got) != 2 || got[0] != any(errProbe) || got[1] != any(errProbe) {
 		t.Errorf("called %d times, panics %v", calls, got)
 	}
 	if p.Failed() != 1 {
