@@ -72,7 +72,7 @@ func UnexpectedInfo(msg any) Entry {
 // case with the suffix _exception, which takes the place of _failed and _error. The stack is text, as of [Stack]; the
 // reason may be an error.
 func Exception(operation, class string, reason any, stack string) Entry {
-	return Entry{
+	return Entry{ //spile:ignore LC01 the analyzer holds the operation to be a constant where this is called
 		What: exceptionName(operation), Level: slog.LevelError,
 		Attrs: []slog.Attr{Class(class), Reason(reason), Stacktrace(stack)},
 	}
@@ -90,7 +90,7 @@ func Recover(operation string, recovered any) (Entry, bool) {
 	if recovered == nil {
 		return Entry{}, false
 	}
-	return Exception(operation, ClassPanic, recovered, stack(afterPanic)), true
+	return Exception(operation, ClassPanic, recovered, stack(afterPanic)), true //spile:ignore LC01 handed on from the caller
 }
 
 // exceptionName is the operation with the suffix of exceptions.

@@ -1,0 +1,5 @@
+package generated
+
+import "log/slog"
+
+func more() { slog.Info("Bad name") }
