@@ -57,6 +57,9 @@ func (b *buffer) took(n int) {
 		done++
 	}
 	b.sent = n - cut
+	if done == 0 {
+		return // A writer that takes nothing is asked often; that must cost little.
+	}
 	b.data = b.data[:copy(b.data, b.data[cut:])]
 	b.ends = b.ends[:copy(b.ends, b.ends[done:])]
 	for i := range b.ends {

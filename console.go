@@ -7,12 +7,17 @@ import (
 	"os"
 
 	"github.com/spilelog/spile/event"
+	"github.com/spilelog/spile/format"
 )
+
+// consolePattern is one line for a record, as people read it.
+const consolePattern = "$time $metadata[$level] $message\n"
 
 // ConsoleOptions are the options of [NewConsole].
 type ConsoleOptions struct {
 	// BaseOptions: a nil Formatter prints time, metadata, level and message in one line, with quotes and escapes where
-	// a value needs them, coloured if the writer is a terminal, NO_COLOR is empty and TERM is not dumb.
+	// a value needs them. It, and a [format.Pattern] that does not say otherwise, has colours if the writer is a
+	// terminal, NO_COLOR is empty and TERM is not dumb.
 	BaseOptions
 	// Name is the name of the backend; empty is console.
 	Name string
@@ -25,8 +30,9 @@ type ConsoleOptions struct {
 // writer; nothing is lost if the program ends without Close.
 type Console struct {
 	*Base
-	lines lines
-	out   output
+	lines   lines
+	out     output
+	colours bool
 }
 
 // NewConsole returns a backend that writes to o.Writer.
@@ -34,15 +40,21 @@ func NewConsole(o ConsoleOptions) *Console {
 	if o.Writer == nil {
 		o.Writer = os.Stderr
 	}
-	standard := consoleFormatter(colourful(o.Writer, os.Getenv))
+	colours := colourful(o.Writer, os.Getenv)
+	standard := consoleFormatter().WithColor(colours)
 	if o.Formatter == nil {
 		o.Formatter = standard
 	}
-	c := &Console{Base: NewBase(cmp.Or(o.Name, "console"), o.BaseOptions)}
+	o.Formatter = forOutput(o.Formatter, colours)
+	c := &Console{Base: NewBase(cmp.Or(o.Name, "console"), o.BaseOptions), colours: colours}
 	c.lines.base, c.lines.standard = c.Base, standard
 	c.out.w, c.out.every = o.Writer, flushEvery
 	return c
 }
+
+// SetFormatter changes the formatter. A [format.Pattern] that leaves it to the output whether it has colours has them
+// where the console shows them.
+func (c *Console) SetFormatter(f format.Formatter) { c.Base.SetFormatter(forOutput(f, c.colours)) }
 
 // Log writes e. An error says that the record is lost. Of one that the writer took a part of, the rest goes out before
 // the next record, at the latest a second later.
@@ -66,4 +78,21 @@ func colourful(w io.Writer, getenv func(string) string) bool {
 	}
 	info, err := file.Stat()
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// consoleFormatter is the default of [Console]. It panics if its own pattern cannot be compiled, which a test excludes.
+func consoleFormatter() *format.Pattern {
+	p, err := format.NewPattern(format.PatternOptions{Pattern: consolePattern, AllKeys: true, JSON: true})
+	if err != nil {
+		panic(err)
+	}
+	return p
+}
+
+// forOutput is f for an output that shows colours or not, where it leaves that to the output.
+func forOutput(f format.Formatter, colours bool) format.Formatter {
+	if p, ok := f.(*format.Pattern); ok {
+		return p.WithColor(colours)
+	}
+	return f
 }

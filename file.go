@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/spilelog/spile/event"
+	"github.com/spilelog/spile/format"
 )
 
 // fileBuffer is how many bytes of records a [File] holds back, where the options do not say.
@@ -91,7 +92,7 @@ func OpenFile(o FileOptions) (*File, error) {
 	}
 	o.Path = path
 	if o.Formatter == nil {
-		o.Formatter = jsonFormatter()
+		o.Formatter = &format.JSON{}
 	}
 	f := &File{
 		Base:    NewBase(cmp.Or(o.Name, "file"), o.BaseOptions),
@@ -102,7 +103,7 @@ func OpenFile(o FileOptions) (*File, error) {
 	if f.disk, err = openDisk(path); err != nil {
 		return nil, err
 	}
-	f.lines.base, f.lines.standard = f.Base, jsonFormatter()
+	f.lines.base, f.lines.standard = f.Base, &format.JSON{}
 	f.out.w = &f.disk
 	f.out.size, f.out.every = max(cmp.Or(o.BufferSize, fileBuffer), 0), cmp.Or(o.FlushEvery, flushEvery)
 	f.tidy.abort = make(chan struct{})

@@ -30,7 +30,7 @@ func (l *lines) text(e *event.Event) *[]byte {
 	if f == nil {
 		f = l.standard
 	}
-	*line = appendText(f, (*line)[:0], e)
+	*line = format.Append(f, (*line)[:0], e)
 	return line
 }
 

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/spilelog/spile/event"
+	"github.com/spilelog/spile/format"
 )
 
 // memoryMax is how many events a [Memory] keeps, where the options do not say.
@@ -41,13 +42,13 @@ type Memory struct {
 // NewMemory returns an empty Memory.
 func NewMemory(o MemoryOptions) *Memory {
 	if o.Formatter == nil {
-		o.Formatter = jsonFormatter()
+		o.Formatter = &format.JSON{}
 	}
 	m := &Memory{Base: NewBase(cmp.Or(o.Name, "memory"), o.BaseOptions), max: o.Max}
 	if m.max <= 0 {
 		m.max = memoryMax
 	}
-	m.lines.base, m.lines.standard = m.Base, jsonFormatter()
+	m.lines.base, m.lines.standard = m.Base, &format.JSON{}
 	return m
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/spilelog/spile/event"
+	"github.com/spilelog/spile/format"
 )
 
 // WriterOptions are the options of [NewWriter].
@@ -41,10 +42,10 @@ func NewWriter(o WriterOptions) *Writer {
 		panic("spile.NewWriter: WriterOptions.Writer is nil, it must be set")
 	}
 	if o.Formatter == nil {
-		o.Formatter = jsonFormatter()
+		o.Formatter = &format.JSON{}
 	}
 	w := &Writer{Base: NewBase(cmp.Or(o.Name, "writer"), o.BaseOptions)}
-	w.lines.base, w.lines.standard = w.Base, jsonFormatter()
+	w.lines.base, w.lines.standard = w.Base, &format.JSON{}
 	w.out.w, w.out.size, w.out.every = o.Writer, max(o.BufferSize, 0), cmp.Or(o.FlushEvery, flushEvery)
 	return w
 }
