@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 )
 
 func TestAppendMembers(t *testing.T) {
@@ -61,11 +62,51 @@ func TestAppendTime(t *testing.T) {
 	}
 }
 
+func TestAppendTimeIsThatOfThePackageTime(t *testing.T) {
+	same := func(at time.Time) {
+		t.Helper()
+		if got, want := string(AppendTime(nil, at)), at.UTC().Format("2006-01-02T15:04:05.000Z"); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+	for day := time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC); day.Year() < 900; day = day.AddDate(0, 0, 1) {
+		same(day)
+		same(day.Add(-time.Nanosecond + 24*time.Hour))
+	}
+	rapid.Check(t, func(r *rapid.T) {
+		seconds := rapid.Int64Range(-62167219200, 253402300799).Draw(r, "seconds")
+		zone := time.FixedZone("", rapid.IntRange(-50000, 50000).Draw(r, "zone"))
+		at := time.Unix(seconds, rapid.Int64Range(0, 999999999).Draw(r, "nanoseconds")).In(zone)
+		same(at)
+	})
+}
+
+// TestAppendStringAtEachPlace puts what must be escaped at each place of the words in which a string is scanned.
+func TestAppendStringAtEachPlace(t *testing.T) {
+	for _, special := range []string{"\x00", "\x1f", "\"", "\\", "\x7f", "\u2028", "\xff"} {
+		for length := range 20 {
+			for at := range length + 1 {
+				for _, fill := range []string{"a", " ", "!", "~", "[", "]", "#"} {
+					s := strings.Repeat(fill, at) + special + strings.Repeat(fill, length-at)
+					out := AppendString(nil, s)
+					var got string
+					if err := json.Unmarshal(out, &got); err != nil || got != string([]rune(s)) {
+						t.Fatalf("%q gives %s: %v", s, out, err)
+					}
+					if strings.ContainsAny(string(out), "\x7f\u2028") {
+						t.Fatalf("%q gives %q", s, out)
+					}
+				}
+			}
+		}
+	}
+}
+
 // FuzzAppendString holds AppendString against encoding/json: what it writes reads back as the text with invalid
 // UTF-8 replaced, byte by byte.
 func FuzzAppendString(f *testing.F) {
 	for _, s := range []string{
-		"", "plain", `"\`, "\x00\x1f\x7f", "é\u2028\u2029\U0001F600", "a\xffb\xc3", "\xed\xa0\x80", "\ufffd",
+		"", "plain", `"\`, "\x00\x1f\x7f", "é\u2028\u2029\U0001F600", "a\xffb\xc3", "\xed\xa0\x80", "\ufffd", "12345678\"2345678\x7f",
 	} {
 		f.Add(s)
 	}

@@ -102,62 +102,51 @@ func (h *HTML) appendMetadata(dst []byte, m event.Metadata) []byte {
 	const open = `<span class="metadata">`
 	before := len(dst)
 	var room [expectedDepth]string
-	w := htmlPairs{dst: append(dst, open...), open: room[:0]}
+	dst = append(dst, open...)
 	if h.AllKeys {
-		w.fields(m)
+		dst = appendHTMLFields(dst, room[:0], m)
 	} else {
 		for _, key := range h.Keys {
 			for v := range m.All(key) {
-				w.pair(key, v)
+				dst = appendHTMLPair(dst, room[:0], event.Field{Key: key, Value: v})
 			}
 		}
 	}
-	if len(w.dst) == before+len(open) {
-		return w.dst[:before]
+	if len(dst) == before+len(open) {
+		return dst[:before]
 	}
-	return append(w.dst, `</span>`...)
+	return append(dst, `</span>`...)
 }
 
-// htmlPairs writes metadata as pairs, each with a space behind it.
-type htmlPairs struct {
-	dst []byte
-	// open are the keys of the groups around the pair.
-	open []string
-}
-
-// fields writes all of m.
-func (w *htmlPairs) fields(m event.Metadata) {
+// appendHTMLFields appends all of m. Open are the keys of the groups around it.
+func appendHTMLFields(dst []byte, open []string, m event.Metadata) []byte {
 	for i := range m {
-		w.pair(m[i].Key, m[i].Value)
+		dst = appendHTMLPair(dst, open, m[i])
 	}
+	return dst
 }
 
-// pair writes one pair, or those of a group; a group without a key adds nothing to theirs.
-func (w *htmlPairs) pair(key string, v event.Value) {
-	switch {
-	case v.Kind() == event.KindGroup && key == "":
-		w.fields(v.Fields())
-		return
-	case v.Kind() == event.KindGroup:
-		w.open = append(w.open, key)
-		w.fields(v.Fields())
-		w.open = w.open[:len(w.open)-1]
-		return
-	case isNothing(v) || !v.Printable():
-		return
+// appendHTMLPair appends one pair and a space, or the pairs of a group.
+func appendHTMLPair(dst []byte, open []string, f event.Field) []byte {
+	if f.Value.Kind() == event.KindGroup {
+		if f.Key != "" { // A group without a key adds nothing to those of its fields.
+			open = append(open, f.Key)
+		}
+		return appendHTMLFields(dst, open, f.Value.Fields())
 	}
-	for _, group := range w.open {
-		w.dst = append(appendHTMLQuoted(w.dst, group), '.')
+	if isNothing(f.Value) || !f.Value.Printable() {
+		return dst
 	}
-	w.dst = append(appendHTMLQuoted(w.dst, key), '=')
-	switch v.Kind() {
-	case event.KindString, event.KindJSON, event.KindAny:
-		w.dst = appendHTMLQuoted(w.dst, v.Text())
-	default:
-		// The texts of numbers, truths, times and durations hold nothing to escape.
-		w.dst = v.AppendText(w.dst)
+	for _, group := range open {
+		dst = append(appendHTMLQuoted(dst, group), '.')
 	}
-	w.dst = append(w.dst, ' ')
+	dst = append(appendHTMLQuoted(dst, f.Key), '=')
+	if text, ok := freeText(f.Value); ok {
+		dst = appendHTMLQuoted(dst, text)
+	} else {
+		dst = f.Value.AppendText(dst)
+	}
+	return append(dst, ' ')
 }
 
 // markup are the characters that mean something to HTML.

@@ -113,7 +113,7 @@ func isKey(key, own, byDefault string) bool {
 
 // appendFailure is the fallback line as an object.
 func (j *JSON) appendFailure(dst []byte, failed *event.Event) []byte {
-	what := event.Field{Key: whatKey, Value: event.String(failed.Message)}
-	failed.Metadata = append(event.Metadata{what}, failed.Metadata...)
-	return j.Append(dst, failed)
+	e := *failed
+	e.Metadata = append(event.Metadata{{Key: whatKey, Value: event.String(failed.Message)}}, failed.Metadata...)
+	return j.Append(dst, &e)
 }

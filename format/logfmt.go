@@ -54,7 +54,7 @@ type Logfmt struct {
 // Append implements [Formatter].
 func (l *Logfmt) Append(dst []byte, e *event.Event) []byte {
 	var room [expectedDepth]string
-	w := logfmtLine{dst: dst, open: room[:0]}
+	w := logfmtLine{dst: dst}
 	if !e.Time.IsZero() {
 		w.dst = append(event.AppendTime(append(w.dst, "time="...), e.Time), ' ')
 	}
@@ -68,13 +68,13 @@ func (l *Logfmt) Append(dst []byte, e *event.Event) []byte {
 			w.dst = append(append(w.dst, ' '), key...)
 			w.dst = appendQuoted(append(w.dst, '='), own[place])
 		case f != nil:
-			w.pair(f.Key, f.Value)
+			w.pair(nil, f.Key, f.Value)
 		}
 	}
 	if e.Source != "" && e.Source != site.Namespace {
 		w.dst = appendQuoted(append(w.dst, " source="...), e.Source)
 	}
-	w.others(e.Metadata)
+	w.others(room[:0], e.Metadata)
 	return append(w.dst, '\n')
 }
 
@@ -85,8 +85,6 @@ type logfmtLine struct {
 	found [numPlaces]*event.Field
 	// atTaken and textTaken say that the event itself has filled the place.
 	atTaken, textTaken bool
-	// open are the keys of the groups around the pair.
-	open []string
 }
 
 // find finds the fields that have places, the first of each key.
@@ -121,12 +119,27 @@ func (w *logfmtLine) own(message, at string) (own [numPlaces]string) {
 	return own
 }
 
-// placeOf is the place of a key, -1 if it has none.
+// placeOf is the place of a key, -1 if it has none. A switch is faster than a walk through placeKeys.
 func placeOf(key string) int {
-	for place := range placeKeys {
-		if placeKeys[place] == key {
-			return place
-		}
+	switch key {
+	case whatKey:
+		return placeWhat
+	case "reason":
+		return placeReason
+	case atKey:
+		return placeAt
+	case "user":
+		return placeUser
+	case "from_jid":
+		return placeFromJID
+	case "to_jid":
+		return placeToJID
+	case "class":
+		return placeClass
+	case "stacktrace":
+		return placeStacktrace
+	case textKey:
+		return placeText
 	}
 	return -1
 }
@@ -148,22 +161,19 @@ func isEventName(s string) bool {
 	return true
 }
 
-// others writes the fields that have no place.
-func (w *logfmtLine) others(m event.Metadata) {
+// others writes the fields that have no place. Room is memory for the keys of groups; a slice in w would not stay on
+// the stack.
+func (w *logfmtLine) others(room []string, m event.Metadata) {
 	for i := range m {
 		f := &m[i]
 		switch {
-		case f.Key == "":
-			if f.Value.Kind() == event.KindGroup {
-				w.others(f.Value.Fields())
-			} else {
-				w.pair(noKey, f.Value)
-			}
+		case f.Key == "" && f.Value.Kind() == event.KindGroup:
+			w.others(room, f.Value.Fields())
 		case w.placed(f):
-		case w.taken(f.Key):
-			w.pair(renamed+f.Key, f.Value)
+		case w.taken(f.Key) && !isNothing(f.Value):
+			w.pair(room, renamed+f.Key, f.Value)
 		default:
-			w.pair(f.Key, f.Value)
+			w.pair(room, f.Key, f.Value)
 		}
 	}
 }
@@ -187,51 +197,53 @@ func (w *logfmtLine) taken(key string) bool {
 	return false
 }
 
-// pair writes one pair, or those of a group.
-func (w *logfmtLine) pair(key string, v event.Value) {
+// pair writes one pair, or those of a group. Open are the keys of the groups around it.
+func (w *logfmtLine) pair(open []string, key string, v event.Value) {
 	if v.Kind() == event.KindGroup {
-		w.group(key, v.Fields())
+		if key != "" { // A group without a key adds nothing to those of its fields.
+			open = append(open, key)
+		}
+		fields := v.Fields()
+		for i := range fields {
+			w.pair(open, fields[i].Key, fields[i].Value)
+		}
 		return
 	}
 	if isNothing(v) {
 		return
 	}
 	w.dst = append(w.dst, ' ')
-	for _, group := range w.open {
+	for _, group := range open {
 		w.dst = append(appendLogfmtKey(w.dst, group), '.')
+	}
+	if key == "" {
+		key = noKey
 	}
 	w.dst = append(appendLogfmtKey(w.dst, key), '=')
 	w.dst = appendLogfmtValue(w.dst, v)
 }
 
-// group writes the pairs of a group; one without a key adds nothing to theirs.
-func (w *logfmtLine) group(key string, m event.Metadata) {
-	if key != "" {
-		w.open = append(w.open, key)
-		defer func() { w.open = w.open[:len(w.open)-1] }()
-	}
-	for i := range m {
-		key := m[i].Key
-		if key == "" && m[i].Value.Kind() != event.KindGroup {
-			key = noKey
-		}
-		w.pair(key, m[i].Value)
-	}
-}
-
 // appendLogfmtValue appends a value that is not nothing.
 func appendLogfmtValue(dst []byte, v event.Value) []byte {
+	if text, ok := freeText(v); ok {
+		return appendQuoted(dst, text)
+	}
+	return v.AppendText(dst)
+}
+
+// freeText is the text of a value that may hold anything. Those of numbers, truths, times and durations hold nothing to
+// quote or escape; of them it says false.
+func freeText(v event.Value) (string, bool) {
 	switch v.Kind() {
 	case event.KindString, event.KindJSON:
-		return appendQuoted(dst, v.Text())
+		return v.Text(), true
 	case event.KindAny:
 		if err, ok := v.Any().(error); ok {
-			return appendQuoted(dst, err.Error())
+			return err.Error(), true // Text would copy it twice.
 		}
-		return appendQuoted(dst, v.Text())
+		return v.Text(), true
 	}
-	// The texts of numbers, truths, times and durations hold nothing to quote.
-	return v.AppendText(dst)
+	return "", false
 }
 
 // appendLogfmtKey appends a key so that it ends where it should. Readers take no quotes in keys, nor U+FFFD, and
