@@ -44,6 +44,8 @@ func TestAllocations(t *testing.T) {
 		{"context", 1, func() { logTen(inContext, plain, slog.LevelInfo) }},
 		{"with-ten", 0, func() { derived.LogAttrs(ctx, slog.LevelInfo, "m") }},
 		{"with-ten-in-groups", 0, func() { deep.LogAttrs(ctx, slog.LevelInfo, "m", slog.Int("b", 2)) }},
+		// The logger, its handler, its list of levels and their fields.
+		{"derived-for-one-call", 4, func() { slog.New(plain.Handler().WithAttrs(five)).LogAttrs(ctx, slog.LevelInfo, "m") }},
 		{"lazy", 0, func() { lazy.LogAttrs(ctx, slog.LevelInfo, "m", slog.Any("b", lazyFunc(ten))) }},
 	}
 	for _, tt := range tests {

@@ -38,7 +38,7 @@ func (c *carry) withAttrs(attrs []slog.Attr) carry {
 		next.levels = make([]level, 1)
 	}
 	l := &next.levels[len(next.levels)-1]
-	l.fields, l.unresolved = slices.Clip(l.fields), slices.Clip(l.unresolved)
+	l.fields, l.unresolved = slices.Grow(slices.Clip(l.fields), len(attrs)), slices.Clip(l.unresolved)
 	for i := range attrs {
 		if name, ok := namespaceOf(&attrs[i]); ok {
 			next.namespace = name
@@ -58,18 +58,22 @@ func (c *carry) withGroup(name string) carry {
 
 // add appends an attribute. Its memory is its own, so that it may be kept.
 func (l *level) add(a *slog.Attr) {
-	if a.Value.Kind() == slog.KindGroup && a.Key == "" {
-		for _, inner := range a.Value.Group() {
-			l.add(&inner)
+	group := a.Value.Kind() == slog.KindGroup
+	switch {
+	case none(a):
+	case group && a.Key == "":
+		inner := a.Value.Group()
+		for i := range inner {
+			l.add(&inner[i])
 		}
-		return
-	}
-	if resolvable(a.Value) {
+	case resolvable(a.Value):
 		l.unresolved = append(l.unresolved, unresolved{at: len(l.fields), value: a.Value})
 		l.fields = append(l.fields, event.Field{Key: a.Key})
-		return
+	case group:
+		l.fields = (&record{}).appendAttr(l.fields, a)
+	default:
+		l.fields = append(l.fields, event.Field{Key: a.Key, Value: single(a.Value)})
 	}
-	l.fields = (&record{}).appendAttr(l.fields, a)
 }
 
 // resolvable says whether v has to be resolved for each record.

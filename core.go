@@ -35,6 +35,16 @@ type core struct {
 // routes is one state of the backends.
 type routes struct {
 	backends []Backend
+	// choosing says that one of them is a [Chooser], and bound that one has bindings. Without the first what a logger
+	// carries makes no difference to what it wants, but for its namespace; without both, nothing does.
+	choosing, bound bool
+	// general is the verdict on loggers that make no difference.
+	general atomic.Pointer[verdict]
+}
+
+// tells says whether what a logger carries could make a difference.
+func (r *routes) tells(carried *carry) bool {
+	return r.choosing && len(carried.levels) > 0 || (r.choosing || r.bound) && carried.namespace != ""
 }
 
 // newCore returns a core with the given backends, whose names must differ.
@@ -109,8 +119,12 @@ func (c *core) refresh() {
 
 // publishLocked makes backends those who get records.
 func (c *core) publishLocked(backends []Backend) {
+	next := &routes{backends: backends}
 	threshold := int64(LevelOff)
 	for _, b := range backends {
+		_, choosing := b.(Chooser)
+		next.choosing = next.choosing || choosing
+		next.bound = next.bound || b.Settings().bindings.Load() != nil
 		lowest, fixed := b.Settings().fixedLowest()
 		if !fixed {
 			lowest = alwaysAsk
@@ -119,7 +133,7 @@ func (c *core) publishLocked(backends []Backend) {
 	}
 	// The routes go first: a call that passes a lower threshold must not find the old ones. A call that still passes
 	// the old, lower threshold asks the new routes, so nothing is lost when it rises.
-	c.routes.Store(&routes{backends: backends})
+	c.routes.Store(next)
 	c.threshold.Store(threshold)
 }
 

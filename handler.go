@@ -19,7 +19,7 @@ type Handler struct {
 	core *core
 	// carry is what the logger carries: its namespace, attributes and open groups. It never changes.
 	carry carry
-	// verdict is what the current routes say to all that is carried.
+	// verdict is what the current routes say to all that is carried, if that makes a difference.
 	verdict atomic.Pointer[verdict]
 }
 
@@ -41,11 +41,15 @@ func (h *Handler) Enabled(_ context.Context, level slog.Level) bool {
 // wanted is the second question: whether the backends want the level from this very logger.
 func (h *Handler) wanted(level event.Level) bool {
 	r := h.core.routes.Load()
-	v := h.verdict.Load()
+	carried, place := &h.carry, &h.verdict
+	if !r.tells(carried) {
+		carried, place = &carry{}, &r.general
+	}
 	// Every change of a backend's settings is followed by new routes, so a verdict on the same routes is up to date.
+	v := place.Load()
 	if v == nil || v.routes != r {
-		v = r.judge(&h.carry)
-		h.verdict.Store(v)
+		v = r.judge(carried)
+		place.Store(v)
 	}
 	return v.takes(level)
 }

@@ -181,6 +181,19 @@ func appendGroup(dst event.Metadata, name string, fields *event.Metadata) event.
 // value is v as an event has it. It looks at nothing that has to be resolved.
 func (rec *record) value(v slog.Value) event.Value {
 	switch v.Kind() {
+	case slog.KindGroup:
+		list := rec.list()
+		*list = rec.appendAttrs(*list, v.Group())
+		return event.Group(list)
+	case slog.KindLogValuer:
+		return event.Lazy(rec.memo(v.LogValuer()))
+	}
+	return single(v)
+}
+
+// single is value for what is neither a group nor to be resolved.
+func single(v slog.Value) event.Value {
+	switch v.Kind() {
 	case slog.KindString:
 		return event.String(v.String())
 	case slog.KindInt64:
@@ -195,15 +208,8 @@ func (rec *record) value(v slog.Value) event.Value {
 		return event.Duration(v.Duration())
 	case slog.KindTime:
 		return event.Time(v.Time())
-	case slog.KindGroup:
-		list := rec.list()
-		*list = rec.appendAttrs(*list, v.Group())
-		return event.Group(list)
-	case slog.KindLogValuer:
-		return event.Lazy(rec.memo(v.LogValuer()))
-	default:
-		return event.Any(v.Any())
 	}
+	return event.Any(v.Any())
 }
 
 // list is an empty list of fields.
