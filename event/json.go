@@ -164,8 +164,19 @@ var plainByte = func() (t [256]bool) {
 	return t
 }()
 
-// AppendString appends s as a JSON string. Control characters are escaped, DEL and U+2028 and U+2029 too; invalid
-// UTF-8 becomes U+FFFD.
+// Controls says whether r does something instead of being seen: it controls a terminal, ends a line, or changes the
+// direction of writing so that a line reads as something else (CVE-2021-42574). All such characters are below U+10000.
+func Controls(r rune) bool {
+	switch {
+	case r < 0xa0:
+		return r < ' ' || r >= 0x7f
+	case r == 0x61c || r == 0x200e || r == 0x200f:
+		return true
+	}
+	return r >= 0x2028 && r <= 0x202e || r >= 0x2066 && r <= 0x2069
+}
+
+// AppendString appends s as a JSON string. Whatever [Controls] is escaped; invalid UTF-8 becomes U+FFFD.
 func AppendString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	start := 0
@@ -188,10 +199,9 @@ func AppendString(dst []byte, s string) []byte {
 			dst = append(dst, s[start:i]...)
 			dst = append(dst, `\ufffd`...)
 			start = i + size
-		case r == '\u2028' || r == '\u2029':
+		case Controls(r):
 			dst = append(dst, s[start:i]...)
-			dst = append(dst, `\u202`...)
-			dst = append(dst, hexDigits[r&0xf])
+			dst = append(dst, '\\', 'u', hexDigits[r>>12], hexDigits[r>>8&0xf], hexDigits[r>>4&0xf], hexDigits[r&0xf])
 			start = i + size
 		}
 		i += size

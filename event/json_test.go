@@ -106,7 +106,8 @@ func TestAppendStringAtEachPlace(t *testing.T) {
 // UTF-8 replaced, byte by byte.
 func FuzzAppendString(f *testing.F) {
 	for _, s := range []string{
-		"", "plain", `"\`, "\x00\x1f\x7f", "é\u2028\u2029\U0001F600", "a\xffb\xc3", "\xed\xa0\x80", "\ufffd", "12345678\"2345678\x7f",
+		"", "plain", `"\`, "\x00\x1f\x7f", "é\u2028\u2029\U0001F600", "a\xffb\xc3", "\xed\xa0\x80", "\ufffd",
+		"12345678\"2345678\x7f", "\u0085\u202e\u200f",
 	} {
 		f.Add(s)
 	}
@@ -119,7 +120,7 @@ func FuzzAppendString(f *testing.F) {
 		if want := string([]rune(s)); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
-		if !utf8.Valid(out) || strings.ContainsAny(string(out), "\n\r\u2028\u2029\x7f") {
+		if !utf8.Valid(out) || strings.ContainsFunc(string(out), Controls) {
 			t.Errorf("not plain UTF-8 in one line: %q", out)
 		}
 	})

@@ -1,6 +1,10 @@
 package format
 
-import "unicode/utf8"
+import (
+	"unicode/utf8"
+
+	"github.com/spilelog/spile/event"
+)
 
 const hexDigits = "0123456789abcdef"
 
@@ -52,7 +56,7 @@ func appendEscaped(dst []byte, s string) []byte {
 			continue
 		}
 		r, size := utf8.DecodeRuneInString(s[i:])
-		if broken := r == utf8.RuneError && size == 1; broken || unsafeRune(r) {
+		if broken := r == utf8.RuneError && size == 1; broken || event.Controls(r) {
 			dst = append(dst, s[start:i]...)
 			dst = appendRuneEscape(dst, r)
 			start = i + size
@@ -87,7 +91,7 @@ func bare(s string) bool {
 			i++
 		case classWide:
 			r, size := utf8.DecodeRuneInString(s[i:])
-			if r == utf8.RuneError || unsafeRune(r) {
+			if r == utf8.RuneError || event.Controls(r) {
 				return false
 			}
 			i += size
@@ -123,21 +127,7 @@ func appendASCIIEscape(dst []byte, b byte) []byte {
 	return appendHex(dst, rune(b))
 }
 
-// unsafeRune says whether a character beyond ASCII must not be shown as it is: it controls a terminal (C1), ends a
-// line, or changes the direction of writing so that a line reads as something else (CVE-2021-42574).
-func unsafeRune(r rune) bool {
-	switch {
-	case r < 0xa0:
-		return true
-	case r == 0x61c || r == 0x200e || r == 0x200f:
-		return true
-	case r >= 0x2028 && r <= 0x202e || r >= 0x2066 && r <= 0x2069:
-		return true
-	}
-	return false
-}
-
-// appendRuneEscape appends the escape of an [unsafeRune], and U+FFFD as itself.
+// appendRuneEscape appends the escape of a character that controls, and U+FFFD as itself.
 func appendRuneEscape(dst []byte, r rune) []byte {
 	if r == utf8.RuneError {
 		return utf8.AppendRune(dst, r)

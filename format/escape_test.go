@@ -23,7 +23,12 @@ func TestEscapes(t *testing.T) {
 		{"controls", "\x00\x1b\x7f", `\u0000\u001b\u007f`, `"\u0000\u001b\u007f"`},
 		{"c1", "\u0085\u009b", `\u0085\u009b`, `"\u0085\u009b"`},
 		{"no-break-space", "\u00a0", "\u00a0", "\u00a0"},
-		{"separators", "\u2027\u2028\u2029\u202f", "\u2027" + `\u2028\u2029` + "\u202f", "\"\u2027" + `\u2028\u2029` + "\u202f\""},
+		{
+			"separators",
+			"\u2027\u2028\u2029\u202f",
+			"\u2027" + `\u2028\u2029` + "\u202f",
+			"\"\u2027" + `\u2028\u2029` + "\u202f\"",
+		},
 		{
 			"bidi", "\u061c\u200d\u200e\u200f\u202a\u202e\u2065\u2066\u2069\u206a",
 			`\u061c` + "\u200d" + `\u200e\u200f\u202a\u202e` + "\u2065" + `\u2066\u2069` + "\u206a",
@@ -52,7 +57,8 @@ func FuzzEscapes(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		for _, out := range []string{
-			string(appendEscaped(nil, s)), string(appendQuoted(nil, s)), string(appendHTML(nil, s)), string(appendHTMLQuoted(nil, s)),
+			string(appendEscaped(nil, s)), string(appendQuoted(nil, s)),
+			string(appendHTML(nil, s)), string(appendHTMLQuoted(nil, s)),
 		} {
 			if !utf8.ValidString(out) || strings.IndexFunc(out, dangerous) >= 0 {
 				t.Errorf("%q gives %q", s, out)

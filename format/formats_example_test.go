@@ -2,7 +2,7 @@ package format_test
 
 import (
 	"errors"
-	"os"
+	"fmt"
 	"time"
 
 	"github.com/spilelog/spile/event"
@@ -29,15 +29,15 @@ func refused() *event.Event {
 }
 
 func ExampleJSON() {
-	os.Stdout.Write(format.Append(&format.JSON{}, nil, refused()))
-	os.Stdout.Write(format.Append(&format.JSON{TimeKey: "time", MessageKey: "msg"}, nil, refused()))
+	fmt.Printf("%s", format.Append(&format.JSON{}, nil, refused()))
+	fmt.Printf("%s", format.Append(&format.JSON{TimeKey: "time", MessageKey: "msg"}, nil, refused()))
 	// Output:
 	// {"timestamp":"2024-01-15T10:00:00.123Z","level":"error","source":"shop","message":"charge_card_failed","took":"1.5s","http":{"method":"POST","status":502},"reason":"connection\nrefused"}
 	// {"time":"2024-01-15T10:00:00.123Z","level":"error","source":"shop","msg":"charge_card_failed","took":"1.5s","http":{"method":"POST","status":502},"reason":"connection\nrefused"}
 }
 
 func ExampleLogfmt() {
-	os.Stdout.Write(format.Append(&format.Logfmt{}, nil, refused()))
+	fmt.Printf("%s", format.Append(&format.Logfmt{}, nil, refused()))
 	// Output:
 	// time=2024-01-15T10:00:00.123Z level=error what=charge_card_failed reason="connection\nrefused" source=shop took=1.5s http.method=POST http.status=502
 }
@@ -45,7 +45,7 @@ func ExampleLogfmt() {
 func ExampleHTML() {
 	page := &format.HTML{Keys: []string{"http.status", "reason"}, UTC: true, Title: "Shop"}
 	// A page begins with page.AppendHead and ends with page.AppendFoot.
-	os.Stdout.Write(format.Append(page, nil, refused()))
+	fmt.Printf("%s", format.Append(page, nil, refused()))
 	// Output:
 	// <p class="error"><span class="time">10:00:00.123</span> <span class="level">[error]</span> <span class="metadata">http.status=502 reason=&#34;connection\nrefused&#34; </span><br><span class="message colorlevel">charge_card_failed</span></p>
 }
@@ -57,7 +57,7 @@ func (*broken) Error() string { panic("no text") }
 
 func ExampleAppend() {
 	e := &event.Event{Message: "hello", Metadata: event.Metadata{{Key: "err", Value: event.Any(&broken{})}}}
-	os.Stdout.Write(format.Append(&format.Logfmt{}, nil, e))
+	fmt.Printf("%s", format.Append(&format.Logfmt{}, nil, e))
 	// Output:
 	// level=error what=log_format_failed reason="no text" class=panic formatter=*format.Logfmt original_level=info original_message=hello
 }

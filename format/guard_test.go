@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -80,7 +81,9 @@ func TestFallback(t *testing.T) {
 				`"formatter":"*format.JSON","original_level":"info","original_message":""}` + "\n",
 		},
 		{
-			"hollow", hollow{}, &event.Event{},
+			"hollow",
+			hollow{},
+			&event.Event{},
 			`level=error what=log_format_failed reason="runtime error: invalid memory address or nil pointer dereference" ` +
 				`class=panic formatter=format.hollow original_level=info original_message=""` + "\n",
 		},
@@ -105,14 +108,45 @@ func TestFallbackIsBounded(t *testing.T) {
 }
 
 func TestFallbackKeepsItsForm(t *testing.T) {
-	e := &event.Event{Message: hostileText, Source: hostileText, Metadata: event.Metadata{field("err", event.Any(bomb{hostileText}))}}
+	e := &event.Event{
+		Message:  hostileText,
+		Source:   hostileText,
+		Metadata: event.Metadata{field("err", event.Any(bomb{hostileText}))},
+	}
 	var object map[string]string
 	out := Append(&JSON{}, nil, e)
 	if err := json.Unmarshal(out, &object); err != nil || object["reason"] != Prune(hostileText) {
 		t.Errorf("%s: %v", out, err)
 	}
-	if pairs := readLogfmt(t, Append(&Logfmt{}, nil, e)); pairs[len(pairs)-1] != [2]string{"original_message", Prune(hostileText)} {
+	if pairs := readLogfmt(
+		t,
+		Append(&Logfmt{}, nil, e),
+	); pairs[len(pairs)-1] != [2]string{
+		"original_message",
+		Prune(hostileText),
+	} {
 		t.Errorf("got %q", pairs)
 	}
 	checkHTML(t, Append(&HTML{}, nil, e))
+}
+
+// TestPlacesAreForManyAtOnce is for the race detector: a formatter makes its cache of places when it is first used.
+func TestPlacesAreForManyAtOnce(t *testing.T) {
+	l, j := &Logfmt{}, &JSON{At: true}
+	e := event.Event{PC: here(), Message: "m"}
+	wantLine, wantObject := string((&Logfmt{}).Append(nil, &e)), string((&JSON{At: true}).Append(nil, &e))
+	var all sync.WaitGroup
+	for range 16 {
+		all.Go(func() {
+			for range 100 {
+				if got := string(Append(l, nil, &e)); got != wantLine {
+					t.Errorf("got %s, want %s", got, wantLine)
+				}
+				if got := string(Append(j, nil, &e)); got != wantObject {
+					t.Errorf("got %s, want %s", got, wantObject)
+				}
+			}
+		})
+	}
+	all.Wait()
 }

@@ -15,8 +15,10 @@ import (
 )
 
 // paragraph is the only markup that an event may have.
-var paragraph = regexp.MustCompile(`^<p class="[a-z]+">(?:<span class="time">[0-9:.]{12}</span> )?<span class="level">\[[a-z]+\]</span> ` +
-	`(?:<span class="metadata">([^<>"']*)</span>)?<br><span class="message colorlevel">([^<>"']*)</span></p>\n$`)
+var paragraph = regexp.MustCompile(
+	`^<p class="[a-z]+">(?:<span class="time">[0-9:.]{12}</span> )?<span class="level">\[[a-z]+\]</span> ` +
+		`(?:<span class="metadata">([^<>"']*)</span>)?<br><span class="message colorlevel">([^<>"']*)</span></p>\n$`,
+)
 
 // checkHTML checks that an event is one line and has no markup but ours; it gives the text that a browser shows of the
 // message.
@@ -38,9 +40,16 @@ func checkHTML(t *testing.T, line []byte) string {
 func TestHTML(t *testing.T) {
 	at := time.Date(2024, 1, 15, 12, 6, 30, 100999999, time.UTC)
 	metadata := event.Metadata{
-		field("user", event.String("alice b")), field("list", event.Any([]string{"a"})), field("n", event.Nil()),
+		field("user", event.String("alice b")),
+		field("list", event.Any([]string{"a"})),
+		field("n", event.Nil()),
 		field("http", group(field("code", event.Int(200)), field("", group(field("ok", event.Bool(false)))))),
-		field("", group(field("d", event.Duration(time.Second)))), field("err", event.Any(errors.New("<no>"))), field("a<b", event.JSON(`{"x":'&'}`)),
+		field(
+			"",
+			group(field("d", event.Duration(time.Second))),
+		),
+		field("err", event.Any(errors.New("<no>"))),
+		field("a<b", event.JSON(`{"x":'&'}`)),
 	}
 	tests := []struct {
 		name   string
@@ -48,21 +57,35 @@ func TestHTML(t *testing.T) {
 		event  event.Event
 		want   string
 	}{
-		{"zero", HTML{}, event.Event{}, `<p class="info"><span class="level">[info]</span> <br><span class="message colorlevel"></span></p>`},
 		{
-			"no-keys", HTML{UTC: true}, event.Event{Time: at, Level: event.Error, Message: "a\n<b>", Metadata: metadata},
+			"zero",
+			HTML{},
+			event.Event{},
+			`<p class="info"><span class="level">[info]</span> <br><span class="message colorlevel"></span></p>`,
+		},
+		{
+			"no-keys",
+			HTML{UTC: true},
+			event.Event{Time: at, Level: event.Error, Message: "a\n<b>", Metadata: metadata},
 			`<p class="error"><span class="time">12:06:30.100</span> <span class="level">[error]</span> <br>` +
 				`<span class="message colorlevel">a\n&lt;b&gt;</span></p>`,
 		},
 		{
-			"keys", HTML{Keys: []string{"http.code", "none", "list", "user", "http"}}, event.Event{Level: event.Warning, Metadata: metadata},
-			`<p class="warning"><span class="level">[warning]</span> <span class="metadata">http.code=200 user=&#34;alice b&#34; http.code=200 http.ok=false </span>` +
+			"keys",
+			HTML{Keys: []string{"http.code", "none", "list", "user", "http"}},
+			event.Event{Level: event.Warning, Metadata: metadata},
+			`<p class="warning"><span class="level">[warning]</span> ` +
+				`<span class="metadata">http.code=200 user=&#34;alice b&#34; http.code=200 http.ok=false </span>` +
 				`<br><span class="message colorlevel"></span></p>`,
 		},
 		{
-			"all-keys", HTML{AllKeys: true, Keys: []string{"user"}}, event.Event{Metadata: metadata},
-			`<p class="info"><span class="level">[info]</span> <span class="metadata">user=&#34;alice b&#34; http.code=200 http.ok=false d=1s ` +
-				`err=&lt;no&gt; a&lt;b=&#34;{\&#34;x\&#34;:&#39;&amp;&#39;}&#34; </span><br><span class="message colorlevel"></span></p>`,
+			"all-keys",
+			HTML{AllKeys: true, Keys: []string{"user"}},
+			event.Event{Metadata: metadata},
+			`<p class="info"><span class="level">[info]</span> ` +
+				`<span class="metadata">user=&#34;alice b&#34; http.code=200 http.ok=false ` +
+				`d=1s err=&lt;no&gt; a&lt;b=&#34;{\&#34;x\&#34;:&#39;&amp;&#39;}&#34; </span>` +
+				`<br><span class="message colorlevel"></span></p>`,
 		},
 	}
 	for _, tt := range tests {
@@ -79,7 +102,8 @@ func TestHTML(t *testing.T) {
 func TestPage(t *testing.T) {
 	h := &HTML{Title: `</title><script>"&`}
 	page := string(h.AppendHead(nil))
-	if !strings.Contains(page, "<title>&lt;/title&gt;&lt;script&gt;&#34;&amp;</title>") || !strings.HasSuffix(page, "<body>\n") {
+	if !strings.Contains(page, "<title>&lt;/title&gt;&lt;script&gt;&#34;&amp;</title>") ||
+		!strings.HasSuffix(page, "<body>\n") {
 		t.Errorf("got %s", page)
 	}
 	if strings.Contains(page, "<script") || strings.Count(page, "<style>") != 1 || strings.Contains(page, "style=") {

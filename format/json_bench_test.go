@@ -18,10 +18,19 @@ func tenFields() *event.Event {
 	return &event.Event{
 		Time: time.Now(), Level: event.Info, Source: "github.com/acme/shop/orders", Message: "order placed",
 		Metadata: event.Metadata{
-			field("user", event.String("alice")), field("request_id", event.String("7f3c9a2b-51e6-4d0c-9c57-5f6a1c0f2f11")),
-			field("path", event.String("/api/v1/orders")), field("method", event.String("POST")), field("status", event.Int(201)),
-			field("bytes", event.Int(48213)), field("ratio", event.Float(0.8125)), field("cached", event.Bool(false)),
-			field("took", event.Duration(1532*time.Microsecond)), field("err", event.Any(errRefused)),
+			field("user", event.String("alice")),
+			field("request_id", event.String("7f3c9a2b-51e6-4d0c-9c57-5f6a1c0f2f11")),
+			field(
+				"path",
+				event.String("/api/v1/orders"),
+			),
+			field("method", event.String("POST")),
+			field("status", event.Int(201)),
+			field("bytes", event.Int(48213)),
+			field("ratio", event.Float(0.8125)),
+			field("cached", event.Bool(false)),
+			field("took", event.Duration(1532*time.Microsecond)),
+			field("err", event.Any(errRefused)),
 		},
 	}
 }
@@ -45,9 +54,25 @@ func BenchmarkTenFields(b *testing.B) {
 	b.Run("slog-json", func(b *testing.B) {
 		h := slog.NewJSONHandler(discard{}, nil)
 		r := slog.NewRecord(e.Time, slog.LevelInfo, e.Message, 0)
-		r.AddAttrs(slog.String("source", e.Source), slog.String("user", "alice"), slog.String("request_id", "7f3c9a2b-51e6-4d0c-9c57-5f6a1c0f2f11"),
-			slog.String("path", "/api/v1/orders"), slog.String("method", "POST"), slog.Int("status", 201), slog.Int("bytes", 48213),
-			slog.Float64("ratio", 0.8125), slog.Bool("cached", false), slog.Duration("took", 1532*time.Microsecond), slog.Any("err", errRefused))
+		r.AddAttrs(
+			slog.String("source", e.Source),
+			slog.String("user", "alice"),
+			slog.String("request_id", "7f3c9a2b-51e6-4d0c-9c57-5f6a1c0f2f11"),
+			slog.String(
+				"path",
+				"/api/v1/orders",
+			),
+			slog.String("method", "POST"),
+			slog.Int("status", 201),
+			slog.Int("bytes", 48213),
+			slog.Float64(
+				"ratio",
+				0.8125,
+			),
+			slog.Bool("cached", false),
+			slog.Duration("took", 1532*time.Microsecond),
+			slog.Any("err", errRefused),
+		)
 		b.ReportAllocs()
 		for b.Loop() {
 			if err := h.Handle(context.Background(), r); err != nil {

@@ -16,7 +16,8 @@ import (
 )
 
 // hostileText has everything that a stranger could hope for.
-const hostileText = "a\n{\"forged\":1}\r\nb\rc\td\x00\x1b[2J\x7f\u0085\u009b2J\u2028\u2029\u202e\u2066\u200f\u061c<script>alert('x')</script>&amp;\"\\\xff\xed\xa0\x80"
+const hostileText = "a\n{\"forged\":1}\r\nb\rc\td\x00\x1b[2J\x7f\u0085\u009b2J" +
+	"\u2028\u2029\u202e\u2066\u200f\u061c<script>alert('x')</script>&amp;\"\\\xff\xed\xa0\x80"
 
 func TestJSON(t *testing.T) {
 	at := time.Date(2024, 1, 15, 11, 0, 0, 123456789, time.FixedZone("", 3600))
@@ -28,31 +29,50 @@ func TestJSON(t *testing.T) {
 	}{
 		{"zero", &JSON{}, event.Event{}, `{"level":"info","message":""}`},
 		{
-			"all", &JSON{}, event.Event{Time: at, Level: event.Warning, Source: "shop", Message: "m", Metadata: event.Metadata{
+			"all",
+			&JSON{},
+			event.Event{Time: at, Level: event.Warning, Source: "shop", Message: "m", Metadata: event.Metadata{
 				field("s", event.String("\n")), field("i", event.Int(-1)), field("u", event.Uint(1)), field("f", event.Float(0.5)),
 				field("b", event.Bool(false)), field("d", event.Duration(1500*time.Millisecond)), field("t", event.Time(at)),
 				field("j", event.JSON(`{"a":1}`)), field("n", event.Nil()), field("e", event.Any(errors.New("no"))),
 				field("g", group(field("level", event.Lazy(lazy{event.Int(7)})), field("empty", group()))), field("empty", group()),
 			}},
-			`{"timestamp":"2024-01-15T10:00:00.123Z","level":"warning","source":"shop","message":"m","s":"\n","i":-1,"u":1,"f":0.5,` +
+			`{"timestamp":"2024-01-15T10:00:00.123Z","level":"warning","source":"shop","message":"m",` +
+				`"s":"\n","i":-1,"u":1,"f":0.5,` +
 				`"b":false,"d":"1.5s","t":"2024-01-15T11:00:00.123456789+01:00","j":{"a":1},"n":null,"e":"no","g":{"level":7}}`,
 		},
 		{
-			"own-keys", &JSON{}, event.Event{Metadata: event.Metadata{
+			"own-keys",
+			&JSON{},
+			event.Event{Metadata: event.Metadata{
 				field("a", event.Int(1)), field("timestamp", event.Int(2)), field("level", event.Int(3)), field("b", event.Int(4)),
 				field("", group(field("source", event.Int(5)), field("c", event.Int(6)))), field("", event.Int(7)),
 				field("message", group(field("d", event.Int(8)))), field("at", event.Int(9)),
 			}},
-			`{"level":"info","message":"","a":1,"attr_timestamp":2,"attr_level":3,"b":4,"attr_source":5,"c":6,"":7,"attr_message":{"d":8},"at":9}`,
+			`{"level":"info","message":"","a":1,"attr_timestamp":2,"attr_level":3,"b":4,` +
+				`"attr_source":5,"c":6,"":7,"attr_message":{"d":8},"at":9}`,
 		},
 		{
-			"other-keys", &JSON{TimeKey: "time", LevelKey: "lvl", SourceKey: "logger", MessageKey: "m\"g"},
+			"other-keys",
+			&JSON{TimeKey: "time", LevelKey: "lvl", SourceKey: "logger", MessageKey: "m\"g"},
 			event.Event{Time: at, Source: "s", Message: "m", Metadata: event.Metadata{
-				field("time", event.Int(1)), field("level", event.Int(2)), field("logger", event.Int(3)), field("m\"g", event.Int(4)),
+				field(
+					"time",
+					event.Int(1),
+				),
+				field("level", event.Int(2)),
+				field("logger", event.Int(3)),
+				field("m\"g", event.Int(4)),
 			}},
-			`{"time":"2024-01-15T10:00:00.123Z","lvl":"info","logger":"s","m\"g":"m","attr_time":1,"level":2,"attr_logger":3,"attr_m\"g":4}`,
+			`{"time":"2024-01-15T10:00:00.123Z","lvl":"info","logger":"s","m\"g":"m",` +
+				`"attr_time":1,"level":2,"attr_logger":3,"attr_m\"g":4}`,
 		},
-		{"no-place", &JSON{At: true}, event.Event{Metadata: event.Metadata{field("at", event.Int(1))}}, `{"level":"info","message":"","attr_at":1}`},
+		{
+			"no-place",
+			&JSON{At: true},
+			event.Event{Metadata: event.Metadata{field("at", event.Int(1))}},
+			`{"level":"info","message":"","attr_at":1}`,
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -77,7 +97,7 @@ func readJSON(t *testing.T, line []byte) map[string]any {
 	if bytes.Count(line, []byte("\n")) != 1 || line[len(line)-1] != '\n' || !utf8.Valid(line) {
 		t.Fatalf("not one line of text: %q", line)
 	}
-	if i := bytes.IndexFunc(line[:len(line)-1], func(r rune) bool { return r < ' ' || r == 0x7f || r == 0x2028 || r == 0x2029 }); i >= 0 {
+	if i := bytes.IndexFunc(line[:len(line)-1], dangerous); i >= 0 {
 		t.Fatalf("%q has something dangerous at %d", line, i)
 	}
 	var object map[string]any
@@ -90,9 +110,19 @@ func readJSON(t *testing.T, line []byte) map[string]any {
 // TestHostileText puts hostile text in every place where a stranger can have some.
 func TestHostileText(t *testing.T) {
 	texts := map[string]string{
-		"lf": "a\n[error] forged", "cr": "a\rb", "crlf": "a\r\nb", "esc": "\x1b[31m", "nul": "\x00", "line-separator": "\u2028",
-		"bidi": "\u202e", "script": "<script>alert(1)</script>", "attribute": `" onload="x`, "backslash": `\`, "escape": `\u0041\n`,
-		"invalid": "\xff\xe2\x82", "all": hostileText,
+		"lf":             "a\n[error] forged",
+		"cr":             "a\rb",
+		"crlf":           "a\r\nb",
+		"esc":            "\x1b[31m",
+		"nul":            "\x00",
+		"line-separator": "\u2028",
+		"bidi":           "\u202e",
+		"script":         "<script>alert(1)</script>",
+		"attribute":      `" onload="x`,
+		"backslash":      `\`,
+		"escape":         `\u0041\n`,
+		"invalid":        "\xff\xe2\x82",
+		"all":            hostileText,
 	}
 	for name, text := range texts {
 		t.Run(name, func(t *testing.T) {
@@ -100,7 +130,13 @@ func TestHostileText(t *testing.T) {
 				field(text, event.String(text)), field("g", group(field(text, event.Any(errors.New(text))))),
 			}}
 			clean := Prune(text)
-			want := map[string]any{"level": "info", "source": clean, "message": clean, clean: clean, "g": map[string]any{clean: clean}}
+			want := map[string]any{
+				"level":   "info",
+				"source":  clean,
+				"message": clean,
+				clean:     clean,
+				"g":       map[string]any{clean: clean},
+			}
 			if diff := cmp.Diff(want, readJSON(t, (&JSON{}).Append(nil, &e))); diff != "" {
 				t.Errorf("JSON (-want +got)\n%s", diff)
 			}

@@ -33,9 +33,11 @@ var placeKeys = [numPlaces]string{
 	whatKey, "reason", atKey, "user", "from_jid", "to_jid", "class", "stacktrace", textKey,
 }
 
-// Logfmt is a [Formatter] that makes one line of pairs of each event, with the fields that conventions know first:
+// Logfmt is a [Formatter] that makes one line of pairs of each event, with the fields that conventions know first
+// (broken here, not in the log):
 //
-//	time=… level=… what=… reason=… at=package.function:line user=… from_jid=… to_jid=… class=… stacktrace=… text=… …
+//	time=… level=… what=… reason=… at=package.function:line user=… from_jid=… to_jid=… class=…
+//	stacktrace=… text=… …
 //
 // Level is always there, everything else where the event has it; then the source follows, unless at says it already,
 // and the other fields in their order. The message is what, if it is the name of an event (lower snake case) and no
@@ -253,8 +255,8 @@ func appendLogfmtKey(dst []byte, key string) []byte {
 		return append(dst, key...)
 	}
 	for i, r := range key {
-		switch {
-		case r == ' ' || r == '=' || r == '"' || r == utf8.RuneError:
+		switch r {
+		case ' ', '=', '"', utf8.RuneError:
 			dst = appendHex(dst, r)
 		default:
 			dst = appendEscaped(dst, key[i:i+utf8.RuneLen(r)])
