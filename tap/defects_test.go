@@ -198,7 +198,7 @@ func testUnknownStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, Options{})
 		v := r.watchAt(t, "/logs?format=text")
-		r.tap.end(newStream(&ask{}, minBuffer), endGone)
+		r.tap.end(newStream(r.tap.newTape(&ask{}, 0)), endGone)
 		if r.handler.Remove("nobody") != nil || r.tap.Streams() != 1 {
 			t.Error("an unknown stream or backend was there")
 		}
@@ -285,7 +285,7 @@ func testKilled(t *testing.T) {
 			t.Errorf("left: %d streams, threshold %v", r.tap.Streams(), r.lowest())
 		}
 		func() {
-			defer func() { recover() }() //nolint:errcheck // What it panicked with is the test's own.
+			defer func() { recover() }()
 			req := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/logs", http.NoBody)
 			r.tap.ServeHTTP(mine{newScreen()}, req)
 			t.Error("it did not panic")
@@ -306,7 +306,7 @@ func testEscaped(t *testing.T) {
 		r := newRig(t, Options{AllMetadata: true})
 		v := r.watchAt(t, "/logs?format=html")
 		const script = "<script>alert(1)</script>"
-		r.logger.Info(script, script, script, spile.Namespace(script))
+		r.logger.LogAttrs(t.Context(), slog.LevelInfo, script, slog.String(script, script), spile.Namespace(script))
 		settle()
 		if got := v.String(); strings.Contains(got, "<script") || !strings.Contains(got, "&lt;script&gt;") {
 			t.Errorf("got %s", got)

@@ -39,9 +39,9 @@
 //
 // # Loss
 //
-// A log call never waits for a viewer. What a viewer does not read is kept up to Options.Buffer bytes; what comes after
-// that is dropped until it reads again, and then told as a gap with its exact number of events, at its place in the
-// stream. Each stream numbers the events that it takes, so that numbers and gaps together prove that nothing else is
+// A log call never waits for a viewer. What a viewer has not read yet is kept up to Options.Buffer bytes, once for all
+// who ask for the same; then the oldest is dropped. Events are numbered before that, so that what a viewer missed is
+// told as a gap with its exact number, at its place in the stream. Numbers and gaps together prove that nothing else is
 // missing. A viewer that takes no byte for Options.WriteTimeout is cut off.
 //
 // # The end
@@ -58,6 +58,7 @@
 //
 // # Access
 //
-// A live log is not for everybody. Options.BasicAuth and Options.RequestFilter are asked, in this order, before anything
-// else is looked at; who passes both may watch. Without either the handler is as open as the mux that it is mounted in.
+// A live log is not for everybody. Options.BasicAuth and Options.RequestFilter are asked, in this order, before the
+// query is looked at; who passes both may watch. Without either the handler is as open as the mux that it is mounted
+// in.
 package tap

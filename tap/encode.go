@@ -145,8 +145,8 @@ func appendMembers(dst []byte, e *event.Event) (out []byte, panicked any) {
 	return event.AppendMembers(dst, e), nil
 }
 
-// oneLine makes dst from start on one line of valid UTF-8. It nearly always is: only JSON that a program vouches for may
-// be otherwise. Line ends in it stand between values, where a space does as well.
+// oneLine makes dst from start on one line of valid UTF-8. It nearly always is: only JSON that a program vouches for
+// may be otherwise. Line ends in it stand between values, where a space does as well.
 func oneLine(dst []byte, start int) []byte {
 	frame := dst[start:]
 	if bytes.IndexByte(frame, '\n') < 0 && bytes.IndexByte(frame, '\r') < 0 && utf8.Valid(frame) {

@@ -14,14 +14,14 @@ import (
 // epoch is the epoch of all numbers: a tap never begins anew.
 const epoch = 1
 
-// newSession is the id of a stream.
+// newSession is the id of a tape.
 func newSession() string { return "sess_" + rand.Text() }
 
 // started is the first frame of a stream.
 func (v *viewer) started() *wire.Control {
 	expires := wire.At(v.expires)
 	return &wire.Control{
-		Event: wire.EventSessionStarted, SessionID: newSession(), ExpiresAt: &expires,
+		Event: wire.EventSessionStarted, SessionID: v.s.tape.session, ExpiresAt: &expires,
 		NextSeq: map[string]uint64{v.tap.agent: v.next},
 	}
 }
@@ -107,9 +107,9 @@ func notice(c *wire.Control) string {
 // appendControl appends what c says in the form of the stream.
 func (v *viewer) appendControl(dst []byte, c *wire.Control) []byte {
 	c.Type = "control"
-	switch v.s.ask.encoding {
+	switch v.s.tape.ask.encoding {
 	case encodingJSON, encodingSSE:
-		return appendControlFrame(dst, v.s.ask.encoding, c)
+		return appendControlFrame(dst, v.s.tape.ask.encoding, c)
 	case encodingHTML:
 		if c.Event == wire.EventHeartbeat {
 			return append(dst, "<!-- -->\n"...)

@@ -22,7 +22,7 @@ const (
 	DefaultMaxDuration = wire.MaxTimeout
 	// DefaultMaxStreams is how many streams may be open at once.
 	DefaultMaxStreams = 64
-	// DefaultBuffer is how many bytes wait for one slow viewer.
+	// DefaultBuffer is how many bytes wait for slow viewers.
 	DefaultBuffer = 1 << 20
 	// DefaultWriteTimeout is how long a viewer may take nothing of what is written to it.
 	DefaultWriteTimeout = 10 * time.Second
@@ -34,10 +34,8 @@ const (
 const (
 	// minBuffer holds a few records at least.
 	minBuffer = 4 << 10
-	// chunkBytes is about how much is written to a viewer at once.
-	chunkBytes = 32 << 10
-	// keepChunks is how many empty chunks a stream keeps for what comes next.
-	keepChunks = 2
+	// maxChunk is about how much is written to a viewer at once.
+	maxChunk = 32 << 10
 	// restTime is how long a stream that has just written gathers before it writes again. A program that logs much
 	// is then not kept busy with waking its viewers.
 	restTime = 2 * time.Millisecond
@@ -86,8 +84,8 @@ type Options struct {
 	MaxDuration time.Duration
 	// MaxStreams is how many streams may be open at once; 0 is [DefaultMaxStreams].
 	MaxStreams int
-	// Buffer is how many bytes wait for a slow viewer; 0 is [DefaultBuffer]. While a write is under way there may be
-	// as many again.
+	// Buffer is how many bytes wait for slow viewers; 0 is [DefaultBuffer]. Viewers who ask for the same share it. While
+	// a write is under way there may be as many again.
 	Buffer int
 	// WriteTimeout is how long a viewer may take nothing before it is cut off; 0 is [DefaultWriteTimeout].
 	WriteTimeout time.Duration

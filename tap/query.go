@@ -2,6 +2,7 @@ package tap
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -32,8 +33,10 @@ var ownKeys = [...]string{"source", "level", "message"}
 
 // ask is what a request wants to see, checked.
 type ask struct {
-	level     slog.Level
-	encoding  encoding
+	// key is the same for those who ask for the same from now on.
+	key      string
+	level    slog.Level
+	encoding encoding
 	// matcher has the pattern, and the scopes that metadata alone decides.
 	matcher   *filter.Matcher
 	patterned bool
@@ -86,6 +89,7 @@ func (t *Tap) parse(r *http.Request) (*ask, *wire.Error) {
 	if len(bad) > 0 {
 		refusal = bad.refusal()
 	}
+	a.key = fmt.Sprintf("%d %d %q %q", a.level, a.encoding, values.Get(keyPattern), values[keyScope])
 	return a, refusal
 }
 

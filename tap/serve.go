@@ -48,10 +48,11 @@ func (t *Tap) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer t.served()
+	defer s.tape.leave(s)
 	defer t.end(s, endGone)
 	t.setHeaders(w.Header(), a.encoding, head)
 	v := &viewer{
-		tap: t, s: s, w: w, rc: http.NewResponseController(w), next: s.origin + 1, head: head,
+		tap: t, s: s, w: w, rc: http.NewResponseController(w), next: s.origin, head: head,
 		expires: time.Now().Add(t.o.MaxDuration), lastWrite: time.Now(), dropped: map[string]uint64{},
 	}
 	// An error says that the viewer has gone, or was cut off: nobody is left who could be told.
@@ -108,7 +109,7 @@ func (v *viewer) run(ctx context.Context, p past) error {
 	for {
 		// Whether the stream is over is asked before what waits is taken, so that nothing is left behind.
 		over := s.isOver()
-		wrote, err := v.deliver(over)
+		wrote, err := v.deliver()
 		if err != nil {
 			return err
 		}
@@ -139,21 +140,11 @@ func (v *viewer) run(ctx context.Context, p past) error {
 	}
 }
 
-// isOver says whether the stream has ended.
-func (s *stream) isOver() bool {
-	select {
-	case <-s.over:
-		return true
-	default:
-		return false
-	}
-}
-
 // begin writes what stands before the live events.
 func (v *viewer) begin(p past) error {
 	v.w.WriteHeader(http.StatusOK)
 	v.buf = append(v.buf, v.head...)
-	events := v.tap.matching(v.s.ask, p.events)
+	events := v.tap.matching(v.s.tape.ask, p.events)
 	// The numbers of those that do not match stay unused, so that live events could be numbered before these were.
 	v.next -= uint64(len(events))
 	v.buf = v.appendControl(v.buf, v.started())
@@ -163,7 +154,7 @@ func (v *viewer) begin(p past) error {
 	if err := v.replay(events); err != nil {
 		return err
 	}
-	if !v.s.ask.since.IsZero() {
+	if !v.s.tape.ask.since.IsZero() {
 		v.buf = v.appendControl(v.buf, &wire.Control{Event: wire.EventHistoryEnd})
 	}
 	return v.flush()
@@ -173,7 +164,7 @@ func (v *viewer) begin(p past) error {
 func (t *Tap) matching(a *ask, events []*event.Event) []*event.Event {
 	kept := events[:0]
 	for _, e := range events {
-		if e.Level < event.Level(a.level) || len(a.scopes) > 0 && !t.passes(a, e) {
+		if e.Level < event.Level(a.level) || !t.matches(a, e) {
 			continue
 		}
 		if a.patterned {
@@ -193,26 +184,29 @@ func (t *Tap) matching(a *ask, events []*event.Event) []*event.Event {
 func (v *viewer) replay(events []*event.Event) error {
 	for i, e := range events {
 		r := v.tap.newRendering(e)
-		v.buf = v.s.ask.encoding.appendFrame(v.buf, r.body(v.s.ask.encoding), v.next)
+		v.buf = v.s.tape.ask.encoding.appendFrame(v.buf, r.body(v.s.tape.ask.encoding), v.next)
 		v.tap.free(r)
 		v.next++
 		v.delivered++
-		if len(v.buf) < chunkBytes {
+		if len(v.buf) < maxChunk {
 			continue
 		}
 		if err := v.spill(); err != nil {
 			return err
 		}
-		if left := uint64(len(events) - i - 1); left > 0 && v.s.isOver() {
-			v.skip(left, wire.ReasonSessionEnd)
+		if v.s.isOver() {
+			v.skip(uint64(len(events)-i-1), wire.ReasonSessionEnd)
 			return nil
 		}
 	}
 	return nil
 }
 
-// skip tells of the next n events that they are missing.
+// skip tells of the next n events that they are missing, if there are any.
 func (v *viewer) skip(n uint64, reason string) {
+	if n == 0 {
+		return
+	}
 	v.next += n
 	v.gapped += n
 	v.dropped[reason] += n
@@ -220,23 +214,25 @@ func (v *viewer) skip(n uint64, reason string) {
 }
 
 // deliver writes what waits, and says whether there was anything.
-func (v *viewer) deliver(last bool) (bool, error) {
-	b := v.s.take(last)
-	if len(b.chunks) == 0 && b.gap == 0 {
+func (v *viewer) deliver() (bool, error) {
+	b := v.s.tape.take(v.s)
+	if len(b.pieces) == 0 && b.behind == 0 {
 		return false, nil
 	}
-	for _, chunk := range b.chunks {
-		if err := v.write(chunk); err != nil {
+	for i := range b.pieces {
+		p := &b.pieces[i]
+		v.skip(p.missing, wire.ReasonSlowViewer)
+		if err := v.spill(); err != nil {
 			return false, err
 		}
+		if err := v.write(p.data); err != nil {
+			return false, err
+		}
+		v.next += p.count
+		v.delivered += p.count
 	}
-	v.s.giveBack(&b)
-	count := b.to - b.gap + 1 - v.next
-	v.next += count
-	v.delivered += count
-	if b.gap > 0 {
-		v.skip(b.gap, wire.ReasonSlowViewer)
-	}
+	v.s.tape.giveBack(&b)
+	v.skip(b.behind, wire.ReasonSlowViewer)
 	return true, v.flush()
 }
 
@@ -273,7 +269,7 @@ func (v *viewer) finish() error {
 		return errEnded
 	}
 	v.buf = v.appendControl(v.buf, v.ended(v.s.ending))
-	if v.s.ask.encoding == encodingHTML {
+	if v.s.tape.ask.encoding == encodingHTML {
 		v.buf = v.tap.o.HTML.AppendFoot(v.buf)
 	}
 	return v.flush()
@@ -295,7 +291,7 @@ func (v *viewer) write(p []byte) error {
 // spill writes what was gathered.
 func (v *viewer) spill() error {
 	err := v.write(v.buf)
-	if v.buf = v.buf[:0]; cap(v.buf) > 2*chunkBytes {
+	if v.buf = v.buf[:0]; cap(v.buf) > 2*maxChunk {
 		v.buf = nil
 	}
 	return err

@@ -19,7 +19,8 @@ type sink struct {
 
 // watch is who watches: one state, which is replaced at each change.
 type watch struct {
-	streams []*stream
+	tapes   []*tape
+	streams int
 	closed  bool
 }
 
@@ -29,15 +30,15 @@ func (k *sink) Lowest(_ string, carried event.Metadata) event.Level {
 	if h := k.tap.history; h != nil {
 		lowest = h.level
 	}
-	for _, s := range k.tap.watch.Load().streams {
-		if s.level < lowest && (len(s.ask.scopes) == 0 || len(carried) == 0 || !s.rejects(carried)) {
-			lowest = s.level
+	for _, tp := range k.tap.watch.Load().tapes {
+		if tp.level < lowest && (len(tp.ask.scopes) == 0 || len(carried) == 0 || !tp.ask.rejects(carried)) {
+			lowest = tp.level
 		}
 	}
 	return lowest
 }
 
-// Log gives e to each stream that takes it, encoded once for all streams of a format.
+// Log puts e on each tape that takes it, encoded once for all tapes of a format.
 func (k *sink) Log(_ context.Context, e *event.Event) error {
 	t := k.tap
 	place := uint64(live)
@@ -50,17 +51,17 @@ func (k *sink) Log(_ context.Context, e *event.Event) error {
 		return spile.ErrClosed
 	}
 	var r *rendering
-	for _, s := range w.streams {
-		if e.Level < s.level || place < s.live || !t.matches(s, e) {
+	for _, tp := range w.tapes {
+		if e.Level < tp.level || place < tp.live || !t.matches(tp.ask, e) {
 			continue
 		}
 		if r == nil {
 			r = t.newRendering(e)
 		}
-		if s.ask.patterned && !s.ask.matcher.Pattern(r.line()) || s.skip() {
+		if tp.ask.patterned && !tp.ask.matcher.Pattern(r.line()) {
 			continue
 		}
-		s.put(r.body(s.ask.encoding))
+		tp.put(r.body(tp.ask.encoding))
 	}
 	if r != nil {
 		t.free(r)

@@ -31,6 +31,7 @@ type Tap struct {
 	logfmt  format.Formatter
 	sites   callsite.Cache
 	scratch sync.Pool // of *rendering
+	chunks  sync.Pool // of *chunk
 
 	// watch is who gets events; it follows open.
 	watch atomic.Pointer[watch]
@@ -80,13 +81,13 @@ func Handler(h *spile.Handler, o Options) (*Tap, error) {
 // newAgent is a random id, a UUID of version 4.
 func newAgent() string {
 	var id [16]byte
-	rand.Read(id[:]) //nolint:errcheck // It never fails.
+	rand.Read(id[:]) // It never fails.
 	id[6], id[8] = id[6]&0x0f|0x40, id[8]&0x3f|0x80
 	return wire.FormatUUID(id)
 }
 
 // Streams is how many streams are open.
-func (t *Tap) Streams() int { return len(t.watch.Load().streams) }
+func (t *Tap) Streams() int { return t.watch.Load().streams }
 
 // Close ends all streams, each with its last words, takes the tap out of the handler's backends, and waits for the
 // requests, at most until ctx is done. Further requests are answered with 503. A second call only waits.
@@ -134,26 +135,41 @@ func (t *Tap) start(a *ask) (*stream, past, *wire.Error) {
 	case len(t.open) >= t.o.MaxStreams:
 		return nil, past{}, wire.Errorf(wire.CodeRateLimited, "%d streams are open, which is the limit", len(t.open))
 	}
-	s := newStream(a, t.o.Buffer)
-	s.release = t.lower(a.level)
+	release := t.lower(a.level)
+	var s *stream
 	var p past
 	if a.since.IsZero() {
-		t.openLocked(s)
+		s = t.openLocked(t.tapeLocked(a))
 	} else {
+		// A stream with a past has numbers of its own.
 		p = t.history.begin(a.since, func(first uint64, replayed int) {
-			s.live, s.taken, s.origin = first, uint64(replayed), uint64(replayed)
-			t.openLocked(s)
+			tp := t.newTape(a, uint64(replayed))
+			tp.live = first
+			s = t.openLocked(tp)
 		})
 	}
+	s.release = release
 	t.serving++
 	t.levelLocked()
 	return s, p, nil
 }
 
-// openLocked makes s one of the open streams.
-func (t *Tap) openLocked(s *stream) {
+// tapeLocked is the tape of those who ask for the same as a.
+func (t *Tap) tapeLocked(a *ask) *tape {
+	for _, s := range t.open {
+		if s.tape.ask.since.IsZero() && s.tape.ask.key == a.key {
+			return s.tape
+		}
+	}
+	return t.newTape(a, 0)
+}
+
+// openLocked opens a stream on a tape.
+func (t *Tap) openLocked(tp *tape) *stream {
+	s := newStream(tp)
 	t.open = append(t.open, s)
-	t.watch.Store(&watch{streams: slices.Clone(t.open)})
+	t.watchLocked()
+	return s
 }
 
 // end ends a stream. Of several endings the first counts; a stream that is not open stays as it is.
@@ -183,8 +199,19 @@ func (t *Tap) served() {
 
 // publishLocked makes the open streams those who get events, and their lowest level that of the backend.
 func (t *Tap) publishLocked() {
-	t.watch.Store(&watch{streams: slices.Clone(t.open), closed: t.closed})
+	t.watchLocked()
 	t.levelLocked()
+}
+
+// watchLocked makes the tapes of the open streams those that get events.
+func (t *Tap) watchLocked() {
+	w := &watch{streams: len(t.open), closed: t.closed}
+	for _, s := range t.open {
+		if !slices.Contains(w.tapes, s.tape) {
+			w.tapes = append(w.tapes, s.tape)
+		}
+	}
+	t.watch.Store(w)
 }
 
 // levelLocked makes the lowest level that is watched that of the backend. It comes after the streams are published, so
@@ -205,7 +232,7 @@ func (t *Tap) lowestLocked() slog.Level {
 		lowest = slog.Level(t.history.level)
 	}
 	for _, s := range t.open {
-		lowest = min(lowest, slog.Level(s.level))
+		lowest = min(lowest, slog.Level(s.tape.level))
 	}
 	return lowest
 }
