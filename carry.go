@@ -37,14 +37,14 @@ func (c *carry) withAttrs(attrs []slog.Attr) carry {
 	if len(next.levels) == 0 {
 		next.levels = make([]level, 1)
 	}
-	l := &next.levels[len(next.levels)-1]
+	l, rec := &next.levels[len(next.levels)-1], &record{}
 	l.fields, l.unresolved = slices.Grow(slices.Clip(l.fields), len(attrs)), slices.Clip(l.unresolved)
 	for i := range attrs {
 		if name, ok := namespaceOf(&attrs[i]); ok {
 			next.namespace = name
 			continue
 		}
-		l.add(&attrs[i])
+		l.add(rec, &attrs[i])
 	}
 	return next
 }
@@ -56,23 +56,19 @@ func (c *carry) withGroup(name string) carry {
 	return carry{namespace: c.namespace, levels: append(levels, level{name: name})}
 }
 
-// add appends an attribute. Its memory is its own, so that it may be kept.
-func (l *level) add(a *slog.Attr) {
-	group := a.Value.Kind() == slog.KindGroup
+// add appends an attribute. The memory of its groups comes from rec, which nobody may use for a record.
+func (l *level) add(rec *record, a *slog.Attr) {
 	switch {
-	case none(a):
-	case group && a.Key == "":
+	case a.Value.Kind() == slog.KindGroup && a.Key == "":
 		inner := a.Value.Group()
 		for i := range inner {
-			l.add(&inner[i])
+			l.add(rec, &inner[i])
 		}
 	case resolvable(a.Value):
 		l.unresolved = append(l.unresolved, unresolved{at: len(l.fields), value: a.Value})
 		l.fields = append(l.fields, event.Field{Key: a.Key})
-	case group:
-		l.fields = (&record{}).appendAttr(l.fields, a)
 	default:
-		l.fields = append(l.fields, event.Field{Key: a.Key, Value: single(a.Value)})
+		l.fields = rec.appendAttr(l.fields, a)
 	}
 }
 

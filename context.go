@@ -23,8 +23,9 @@ func WithMetadata(ctx context.Context, attrs ...slog.Attr) context.Context {
 		return ctx
 	}
 	next := &metadata{attrs: merge(Metadata(ctx), attrs)}
+	rec := &record{}
 	for i := range next.attrs {
-		next.level.add(&next.attrs[i])
+		next.level.add(rec, &next.attrs[i])
 	}
 	return context.WithValue(ctx, metadataKey{}, next)
 }

@@ -3,6 +3,7 @@ package spile
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 
 	"github.com/spilelog/spile/event"
@@ -147,8 +148,7 @@ func hasKey(m event.Metadata, key string) bool {
 // appendAttr appends a by the rules of slog: no empty attribute, no empty group, and the fields of a group without a
 // key in its place.
 func (rec *record) appendAttr(dst event.Metadata, a *slog.Attr) event.Metadata {
-	switch {
-	case a.Value.Kind() == slog.KindGroup:
+	if a.Value.Kind() == slog.KindGroup {
 		attrs := a.Value.Group()
 		if a.Key == "" {
 			return rec.appendAttrs(dst, attrs)
@@ -156,10 +156,18 @@ func (rec *record) appendAttr(dst event.Metadata, a *slog.Attr) event.Metadata {
 		list := rec.list()
 		*list = rec.appendAttrs(*list, attrs)
 		return appendGroup(dst, a.Key, list)
-	case none(a):
+	}
+	if none(a) {
 		return dst
 	}
-	return append(dst, event.Field{Key: a.Key, Value: rec.value(a.Value)})
+	n := len(dst)
+	if n == cap(dst) {
+		dst = slices.Grow(dst, 1)
+	}
+	dst = dst[:n+1]
+	dst[n].Key = a.Key
+	rec.set(&dst[n].Value, a.Value)
+	return dst
 }
 
 // appendAttrs is appendAttr for several.
@@ -179,37 +187,37 @@ func appendGroup(dst event.Metadata, name string, fields *event.Metadata) event.
 }
 
 // value is v as an event has it. It looks at nothing that has to be resolved.
-func (rec *record) value(v slog.Value) event.Value {
+func (rec *record) value(v slog.Value) (out event.Value) {
+	rec.set(&out, v)
+	return out
+}
+
+// set makes dst the value v. It writes in place, because values are large and there is one for each attribute.
+func (rec *record) set(dst *event.Value, v slog.Value) {
 	switch v.Kind() {
+	case slog.KindString:
+		*dst = event.String(v.String())
+	case slog.KindInt64:
+		*dst = event.Int(v.Int64())
+	case slog.KindUint64:
+		*dst = event.Uint(v.Uint64())
+	case slog.KindFloat64:
+		*dst = event.Float(v.Float64())
+	case slog.KindBool:
+		*dst = event.Bool(v.Bool())
+	case slog.KindDuration:
+		*dst = event.Duration(v.Duration())
+	case slog.KindTime:
+		*dst = event.Time(v.Time())
 	case slog.KindGroup:
 		list := rec.list()
 		*list = rec.appendAttrs(*list, v.Group())
-		return event.Group(list)
+		*dst = event.Group(list)
 	case slog.KindLogValuer:
-		return event.Lazy(rec.memo(v.LogValuer()))
+		*dst = event.Lazy(rec.memo(v.LogValuer()))
+	default:
+		*dst = event.Any(v.Any())
 	}
-	return single(v)
-}
-
-// single is value for what is neither a group nor to be resolved.
-func single(v slog.Value) event.Value {
-	switch v.Kind() {
-	case slog.KindString:
-		return event.String(v.String())
-	case slog.KindInt64:
-		return event.Int(v.Int64())
-	case slog.KindUint64:
-		return event.Uint(v.Uint64())
-	case slog.KindFloat64:
-		return event.Float(v.Float64())
-	case slog.KindBool:
-		return event.Bool(v.Bool())
-	case slog.KindDuration:
-		return event.Duration(v.Duration())
-	case slog.KindTime:
-		return event.Time(v.Time())
-	}
-	return event.Any(v.Any())
 }
 
 // list is an empty list of fields.
