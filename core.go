@@ -137,6 +137,15 @@ func (c *core) publishLocked(backends []Backend) {
 	c.threshold.Store(threshold)
 }
 
+// take says whether a backend takes a record. Without bindings it need not know the namespace: those of a change that
+// has not reached r are left out, since they would not find one.
+func (r *routes) take(b *Base, level slog.Level, namespace string) bool {
+	if r.bound {
+		return b.ShouldLogLevel(level, namespace)
+	}
+	return level >= b.Level()
+}
+
 // verdict is what one state of the backends says to all that a logger carries.
 type verdict struct {
 	routes *routes

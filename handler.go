@@ -57,17 +57,22 @@ func (h *Handler) wanted(level event.Level) bool {
 // Handle gives r to every backend that takes it. The error joins what the backends answered.
 func (h *Handler) Handle(ctx context.Context, r slog.Record) error {
 	routes := h.core.routes.Load()
-	namespace := h.namespace(&r)
+	namespace := ""
+	if routes.bound {
+		namespace = h.namespace(&r)
+	}
 	var rec *record
 	var errs []error
 	for _, b := range routes.backends {
-		if !b.Settings().ShouldLogLevel(r.Level, namespace) {
+		if !routes.take(b.Settings(), r.Level, namespace) {
 			continue
 		}
 		if rec == nil {
 			rec = h.core.newRecord()
 			rec.fill(ctx, &h.carry, &r)
-			rec.event.Source = namespace
+			if rec.event.Source == "" {
+				rec.event.Source = h.core.sites.Lookup(r.PC).Namespace
+			}
 		}
 		if err := h.log(ctx, b, &rec.event); err != nil {
 			errs = append(errs, err)
@@ -79,7 +84,8 @@ func (h *Handler) Handle(ctx context.Context, r slog.Record) error {
 	return errors.Join(errs...)
 }
 
-// namespace is what the call says, else what the logger carries, else the package and type of the caller.
+// namespace is what the call says, else what the logger carries, else the package and type of the caller. It goes
+// through the attributes, which is spared where no backend has bindings.
 func (h *Handler) namespace(r *slog.Record) string {
 	name := h.carry.namespace
 	r.Attrs(func(a slog.Attr) bool {

@@ -60,10 +60,11 @@ func emptied(m event.Metadata) event.Metadata {
 }
 
 // fill makes rec the event of r: the metadata that the logger carries, that of the call, in the groups that are open,
-// and that of the context.
+// and that of the context. The source is the namespace that was given; it is empty if there is none.
 func (rec *record) fill(ctx context.Context, c *carry, r *slog.Record) {
 	e := &rec.event
 	e.Time, e.Level, e.Message, e.PC = r.Time, event.Level(r.Level), r.Message, r.PC
+	e.Source = c.namespace
 	if len(c.levels) == 0 {
 		e.Metadata = rec.appendCall(e.Metadata, r)
 	} else {
@@ -109,10 +110,12 @@ func (rec *record) appendLevel(dst event.Metadata, l *level) event.Metadata {
 	return dst
 }
 
-// appendCall appends the attributes of r.
+// appendCall appends the attributes of r, and takes out its namespace.
 func (rec *record) appendCall(dst event.Metadata, r *slog.Record) event.Metadata {
 	r.Attrs(func(a slog.Attr) bool {
-		if _, ok := namespaceOf(&a); !ok {
+		if name, ok := namespaceOf(&a); ok {
+			rec.event.Source = name
+		} else {
 			dst = rec.appendAttr(dst, &a)
 		}
 		return true
