@@ -91,18 +91,13 @@ func (m *Matcher) Event(ev *event.Event) bool {
 	return true
 }
 
-// holds says whether ev carries the key with the value, as text; of a key that is there twice, either. A value without
-// a text never matches, but nil matches the empty text. The event's own source, level and message count as keys where
-// the metadata has none of that name; a level compares in either of its spellings and in any case.
+// holds says whether ev carries the key with the value, as text. Of a key that is there twice the first counts, which is
+// that of the logger, so that a logger whose records cannot match is known beforehand. A value without a text never
+// matches, but nil matches the empty text. The event's own source, level and message count as keys where the metadata
+// has none of that name; a level compares in either of its spellings and in any case.
 func (s *scope) holds(ev *event.Event) bool {
-	found := false
-	for v := range ev.Metadata.All(s.key) {
-		if found = true; (v.Printable() || v.Kind() == event.KindNil) && v.Text() == s.value {
-			return true
-		}
-	}
-	if found {
-		return false
+	if v, ok := ev.Metadata.Get(s.key); ok {
+		return (v.Printable() || v.Kind() == event.KindNil) && v.Text() == s.value
 	}
 	switch s.key {
 	case "source":
