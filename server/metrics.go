@@ -66,7 +66,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	gauge(c.watchers, float64(c.sessions.Viewers()))
 	agents, err := c.registry.List(context.Background())
 	if err != nil {
-		c.log.Error("metrics_collect_failed", "error", err)
+		c.log.Error("metrics_collect_failed", "reason", err)
 		out <- prometheus.NewInvalidMetric(c.agents, err)
 		return
 	}

@@ -126,7 +126,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}()
 	err = l.run(ctx)
 	if err != nil && !errors.Is(err, context.Canceled) {
-		h.log.Info("agent_link_ended", "agent_id", l.id, "remote", r.RemoteAddr, "why", err.Error())
+		h.log.Info("agent_link_ended", "agent_id", l.id, "remote", r.RemoteAddr, "reason", err.Error())
 	}
 	cancel(nil)
 	_ = conn.CloseNow() // Whatever is to be said has been said.

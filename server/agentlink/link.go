@@ -251,7 +251,7 @@ func (l *link) subscribe() ([]fabric.Subscription, error) {
 	for subject, handle := range map[string]fabric.Handler{
 		"agent." + l.id + ".ack": func(data []byte) []byte {
 			if err := l.outbox.putAck(data); err != nil {
-				l.handler.log.Warn("ack_failed", "agent_id", l.id, "error", err)
+				l.handler.log.Warn("ack_failed", "agent_id", l.id, "reason", err)
 			}
 			return nil
 		},

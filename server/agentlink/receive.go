@@ -133,7 +133,7 @@ type presence struct {
 func (l *link) announceLost() {
 	data, err := wire.AppendLink(l.uuid[:], wire.LinkStatus, presence{Status: wire.StreamUnreachable})
 	if err != nil {
-		l.handler.log.Error("presence_failed", "agent_id", l.id, "error", err)
+		l.handler.log.Error("presence_failed", "agent_id", l.id, "reason", err)
 		return
 	}
 	l.mu.Lock()
@@ -144,7 +144,7 @@ func (l *link) announceLost() {
 	l.mu.Unlock()
 	for _, session := range sessions {
 		if err := l.handler.o.Fabric.Publish("session."+session+".data", data); err != nil {
-			l.handler.log.Warn("presence_failed", "agent_id", l.id, "session_id", session, "error", err)
+			l.handler.log.Warn("presence_failed", "agent_id", l.id, "session_id", session, "reason", err)
 		}
 	}
 }

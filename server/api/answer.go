@@ -25,7 +25,7 @@ func (a *API) answer(w http.ResponseWriter, status int, body any) error {
 	w.WriteHeader(status)
 	if _, err := w.Write(append(data, '\n')); err != nil {
 		// The caller has gone; there is nobody to tell.
-		a.log.Debug("answer_write_failed", "error", err)
+		a.log.Debug("answer_write_failed", "reason", err)
 	}
 	return nil
 }
@@ -38,14 +38,14 @@ func (a *API) refuse(w http.ResponseWriter, err error) {
 	refusal, ok := errors.AsType[*wire.Error](err)
 	if !ok {
 		if errors.Is(err, context.Canceled) {
-			a.log.Debug("request_abandoned", "error", err)
+			a.log.Debug("request_abandoned", "reason", err)
 		} else {
-			a.log.Error("request_failed", "error", err)
+			a.log.Error("request_failed", "reason", err)
 		}
 		refusal = wire.Errorf(wire.CodeInternal, "the server failed; its log says why")
 	}
 	if err := a.answer(w, refusal.Code.Status(), refusal); err != nil {
-		a.log.Error("refusal_write_failed", "error", err)
+		a.log.Error("refusal_write_failed", "reason", err)
 	}
 }
 
@@ -66,7 +66,7 @@ func (a *API) upgraded(
 		if upgrades(r) {
 			serve(w, r, id, v)
 		} else if err := a.wantUpgrade(w); err != nil {
-			a.log.Error("refusal_write_failed", "error", err)
+			a.log.Error("refusal_write_failed", "reason", err)
 		}
 	}
 }

@@ -56,7 +56,7 @@ func (a *API) showLogin(w http.ResponseWriter, status int, view loginView) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
 	if err := loginTemplate.Execute(w, view); err != nil {
-		a.log.Debug("answer_write_failed", "error", err)
+		a.log.Debug("answer_write_failed", "reason", err)
 	}
 }
 
@@ -110,7 +110,7 @@ func (a *API) page(w http.ResponseWriter, r *http.Request, _ auth.Principal) err
 func (a *API) openAPI(w http.ResponseWriter, _ *http.Request, _ auth.Principal) error {
 	w.Header().Set("Content-Type", "application/json")
 	if _, err := w.Write(a.o.OpenAPI); err != nil {
-		a.log.Debug("answer_write_failed", "error", err)
+		a.log.Debug("answer_write_failed", "reason", err)
 	}
 	return nil
 }
@@ -128,7 +128,7 @@ func (a *API) healthz(w http.ResponseWriter, _ *http.Request, _ auth.Principal) 
 // readyz is GET /readyz: the process can do its work.
 func (a *API) readyz(w http.ResponseWriter, r *http.Request, _ auth.Principal) error {
 	if err := a.o.Ready(r.Context()); err != nil {
-		a.log.Warn("ready_check_failed", "error", err)
+		a.log.Warn("ready_check_failed", "reason", err)
 		return wire.Errorf(wire.CodeUnavailable, "the store does not answer")
 	}
 	return a.answer(w, http.StatusOK, health{Status: "ready"})

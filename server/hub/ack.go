@@ -151,7 +151,7 @@ func (s *session) flushAcks() {
 			err = s.hub.fabric.Publish(d.subject, data)
 		}
 		if err != nil {
-			s.hub.log.Warn("ack_failed", "session_id", s.config.ID, "subject", d.subject, "error", err)
+			s.hub.log.Warn("ack_failed", "session_id", s.config.ID, "subject", d.subject, "reason", err)
 		}
 	}
 }

@@ -72,14 +72,14 @@ func presentAccounts(a wire.AgentAccounts) wire.AgentAccounts {
 func (s *session) receive(data []byte) []byte {
 	var id [16]byte
 	if len(data) < len(id) {
-		s.hub.log.Warn("session_message_failed", "session_id", s.config.ID, "error", "message too short")
+		s.hub.log.Warn("session_message_failed", "session_id", s.config.ID, "reason", "message too short")
 		return nil
 	}
 	body := data[copy(id[:], data):]
 	index, ok := s.byID[id]
 	if !ok {
 		s.hub.log.Warn("session_message_failed", "session_id", s.config.ID, "agent_id", wire.FormatUUID(id),
-			"error", "agent is not in this session")
+			"reason", "agent is not in this session")
 		return nil
 	}
 	if err := s.dispatch(index, body); err != nil {
@@ -143,7 +143,7 @@ func (s *session) refuse(index int, why error) {
 	if a.refused {
 		return
 	}
-	s.hub.log.Error("agent_items_failed", "session_id", s.config.ID, "agent_id", a.ref.ID, "error", why)
+	s.hub.log.Error("agent_items_failed", "session_id", s.config.ID, "agent_id", a.ref.ID, "reason", why)
 	a.refused = true
 	a.problem = wire.Errorf(wire.CodeInternal, "agent %s broke the link's rules: %v", a.ref.Name, why)
 	s.setStatusLocked(a, wire.StreamEnded)
@@ -337,7 +337,7 @@ func (s *session) openedLocked(index int, r *wire.Report) {
 			Reason: wire.ReasonJournalLost, AtLeast: true,
 		})
 		if err != nil {
-			s.hub.log.Error("gap_failed", "session_id", s.config.ID, "error", err)
+			s.hub.log.Error("gap_failed", "session_id", s.config.ID, "reason", err)
 		}
 	}
 	a.epoch, a.nextItem, a.nextSeq, a.acked, a.underway = r.Epoch, r.NextItem, r.NextSeq, r.NextItem-1, 0
@@ -371,7 +371,7 @@ func (s *session) pushGapLocked(index int, gap *wire.Control) {
 	gap.Type, gap.Event, gap.Agent = "control", wire.EventGap, s.agents[index].ref.ID
 	data, err := encodeControl(gap)
 	if err != nil {
-		s.hub.log.Error("gap_failed", "session_id", s.config.ID, "error", err)
+		s.hub.log.Error("gap_failed", "session_id", s.config.ID, "reason", err)
 		return
 	}
 	s.pushLocked(&entry{

@@ -209,7 +209,7 @@ func (v *viewer) gapLocked(i int, epoch, from, to uint64, reason string) {
 	}
 	data, err := encodeControl(gap)
 	if err != nil {
-		v.session.hub.log.Error("gap_failed", "session_id", v.session.config.ID, "error", err)
+		v.session.hub.log.Error("gap_failed", "session_id", v.session.config.ID, "reason", err)
 		return
 	}
 	v.queueLocked(piece{

@@ -68,7 +68,8 @@ func (r *Registry) Metrics(agentID string, m wire.Metrics) {
 	}
 	for _, c := range m.Sources {
 		if c.Index >= uint64(len(s.sources)) || c.Index >= maxSources {
-			r.log.Warn("metrics_source_failed", "agent_id", agentID, "index", c.Index, "sources", len(s.sources))
+			r.log.Warn("metrics_source_failed", "agent_id", agentID, "reason", "the agent has no such source",
+				"index", c.Index, "sources", len(s.sources))
 			continue
 		}
 		s.metrics.count(s.sources[c.Index].Name, c, point.Sources)

@@ -127,7 +127,7 @@ func (r *Registry) save(ctx context.Context, id string, change func(*store.Agent
 		err = r.store.SaveAgent(ctx, a)
 	}
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		r.log.Warn("agent_save_failed", "agent_id", id, "error", err)
+		r.log.Warn("agent_save_failed", "agent_id", id, "reason", err)
 	}
 }
 

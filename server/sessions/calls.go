@@ -148,9 +148,9 @@ func (m *Manager) Refused(ctx context.Context, session, agentID string, why *wir
 	if why != nil {
 		text = why.Message
 	}
-	m.log.Warn("session_refused_by_agent", "session_id", session, "agent_id", agentID, "why", text)
+	m.log.Warn("session_refused_by_agent", "session_id", session, "agent_id", agentID, "reason", text)
 	if err := m.o.Store.SaveRefusal(ctx, session, agentID, text); err != nil {
-		m.log.Warn("session_refusal_save_failed", "session_id", session, "agent_id", agentID, "error", err)
+		m.log.Warn("session_refusal_save_failed", "session_id", session, "agent_id", agentID, "reason", err)
 	}
 }
 

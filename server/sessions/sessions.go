@@ -152,7 +152,7 @@ func (m *Manager) Run(ctx context.Context) error {
 			return nil
 		case <-trim.C:
 			if err := m.o.Store.TrimSessions(ctx, keepEnded); err != nil {
-				m.log.Warn("session_trim_failed", "error", err)
+				m.log.Warn("session_trim_failed", "reason", err)
 			}
 			continue
 		case <-m.wake:
@@ -181,7 +181,7 @@ func (m *Manager) expire(ctx context.Context) time.Duration {
 		go func() {
 			defer m.ending.Done()
 			if _, err := m.finish(ctx, l, wire.EndTimeout); err != nil {
-				m.log.Error("session_end_failed", "session_id", l.session.ID, "error", err)
+				m.log.Error("session_end_failed", "session_id", l.session.ID, "reason", err)
 			}
 		}()
 	}
@@ -237,7 +237,7 @@ func (m *Manager) notify(s store.Session) {
 // tell lets an agent's link ask for its desired sessions.
 func (m *Manager) tell(agentID string) {
 	if err := m.o.Publish.Publish("agent."+agentID+".ctl", nil); err != nil {
-		m.log.Warn("agent_notify_failed", "agent_id", agentID, "error", err)
+		m.log.Warn("agent_notify_failed", "agent_id", agentID, "reason", err)
 	}
 }
 

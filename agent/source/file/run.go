@@ -26,7 +26,7 @@ func (s *Set) Run(ctx context.Context) error {
 	var failures <-chan error
 	watcher, err := fsnotify.NewBufferedWatcher(eventBuffer)
 	if err != nil { // polling goes on without the hint
-		s.log.Warn("file_watch_failed", slog.Any("error", err))
+		s.log.Warn("file_watch_failed", slog.Any("reason", err))
 	} else {
 		defer func() { _ = watcher.Close() }()
 		events, failures = watcher.Events, watcher.Errors
@@ -47,7 +47,7 @@ func (s *Set) Run(ctx context.Context) error {
 			continue
 		case err := <-failures:
 			if !errors.Is(err, fsnotify.ErrEventOverflow) {
-				s.log.Warn("file_watch_failed", slog.Any("error", err))
+				s.log.Warn("file_watch_failed", slog.Any("reason", err))
 			}
 		case <-timer.C:
 		}
@@ -217,7 +217,7 @@ func (s *Set) watchLocked(dir string) {
 	if err := s.watcher.Add(dir); err != nil {
 		if !errors.Is(err, os.ErrNotExist) && f.failed == "" {
 			f.failed = err.Error() // told once: polling goes on
-			s.log.Warn("file_watch_failed", slog.String("folder", dir), slog.Any("error", err))
+			s.log.Warn("file_watch_failed", slog.String("folder", dir), slog.Any("reason", err))
 		}
 		return
 	}
