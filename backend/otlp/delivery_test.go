@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -210,8 +211,9 @@ func TestRetryAfter(t *testing.T) {
 				b := newBackend(t, c, Options{BatchSize: 1})
 				start := time.Now()
 				log(t, b, "one", "two")
-				if err := b.Flush(t.Context()); (err != nil) != (tt.want > DefaultRetryFor) {
-					t.Error(err)
+				_ = b.Flush(t.Context()) // It fails if the batch is lost after its call.
+				if lost := b.Stats().Dropped.Failed; (lost > 0) != (tt.want > DefaultRetryFor) {
+					t.Errorf("%d were lost", lost)
 				}
 				// Whatever becomes of the batch, nothing is sent before the time the collector asked for.
 				if got := c.attempts(start); len(got) < 2 || got[1] != tt.want {
@@ -347,7 +349,7 @@ func TestCloseMidway(t *testing.T) {
 				}
 				defer cancel()
 				start := time.Now()
-				if err := b.Close(ctx); !errors.Is(err, errAborted) {
+				if err := b.Close(ctx); !errors.Is(err, errAborted) || !errors.Is(err, context.DeadlineExceeded) {
 					t.Errorf("Close: %v", err)
 				}
 				if took := time.Since(start); took != tt.want {
@@ -361,6 +363,48 @@ func TestCloseMidway(t *testing.T) {
 				}
 				if err := b.Log(ctx, &event.Event{}); !errors.Is(err, spile.ErrClosed) || b.Stats().Logged != 3 {
 					t.Errorf("Log after Close: %v, %+v", err, b.Stats())
+				}
+			})
+		})
+	}
+}
+
+// TestCloseTriesAtOnce ends a backend that waits for long before it tries again, while the collector comes back.
+func TestCloseTriesAtOnce(t *testing.T) {
+	tests := []struct {
+		name     string
+		still    int // attempts that fail after Close was called
+		header   string
+		atMost   time.Duration
+		attempts int // after Close was called
+	}{
+		{"back-again", 0, "", 0, 1},
+		{"back-soon", 3, "", 3 * firstRetry, 4},
+		{"asked-to-wait", 0, "40", 40 * time.Second, 1},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var closing atomic.Bool
+				after := 0
+				c := &collector{answer: func(int, *http.Request) (*http.Response, error) {
+					if closing.Load() {
+						if after++; after > tt.still {
+							return nil, nil
+						}
+					}
+					return answer(503, nil, "Retry-After", tt.header), nil
+				}}
+				b := newBackend(t, c, Options{BatchSize: 1, RetryFor: time.Hour})
+				log(t, b, "one", "two")
+				<-time.After(10 * time.Minute)
+				closing.Store(true)
+				start := time.Now()
+				if err := b.Close(t.Context()); err != nil {
+					t.Error(err)
+				}
+				if took := time.Since(start); took > tt.atMost || after != tt.attempts+1 {
+					t.Errorf("Close took %v and %d attempts", took, after)
 				}
 			})
 		})

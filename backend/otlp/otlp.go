@@ -11,6 +11,7 @@ import (
 
 	"github.com/spilelog/spile"
 	"github.com/spilelog/spile/event"
+	"github.com/spilelog/spile/format"
 	"github.com/spilelog/spile/internal/callsite"
 )
 
@@ -51,7 +52,7 @@ func New(o Options) (*Backend, error) {
 	}
 	b.queue = queue{
 		maxRecords: o.QueueSize, maxBytes: o.QueueBytes, batchSize: o.BatchSize, every: o.Every,
-		wake: make(chan struct{}, 1), progress: make(chan struct{}),
+		wake: make(chan struct{}, 1), closing: make(chan struct{}), progress: make(chan struct{}),
 	}
 	if o.Client == nil {
 		transport := &http.Transport{Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true}
@@ -59,7 +60,7 @@ func New(o Options) (*Backend, error) {
 		b.idle = transport.CloseIdleConnections
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	s := newSender(o)
+	s := newSender(o, b.queue.closing)
 	b.abort = cancel
 	b.launch = func() { go b.send(ctx, s) }
 	return b, nil
@@ -87,7 +88,7 @@ func (b *Backend) body(e *event.Event) string {
 	if f == nil {
 		return e.Message
 	}
-	return strings.TrimSuffix(string(f.Append(nil, e)), "\n")
+	return strings.TrimSuffix(string(format.Append(f, nil, e)), "\n")
 }
 
 // Stats counts the records.
@@ -138,6 +139,9 @@ func (b *Backend) Close(ctx context.Context) error {
 	b.abort()
 	b.idle()
 	_, _, lost, err := b.queue.reached(0)
+	if ctx.Err() != nil {
+		err = fmt.Errorf("%w: %w", err, ctx.Err())
+	}
 	return lossError(lost-before, err)
 }
 

@@ -59,6 +59,8 @@ type queue struct {
 	every                           time.Duration
 	// wake has room for one signal: that the sender should look again. Nobody closes it.
 	wake chan struct{}
+	// closing is closed by close.
+	closing chan struct{}
 
 	// mu guards all below. It is never held during input or output.
 	mu     sync.Mutex
@@ -190,8 +192,10 @@ func (q *queue) reached(target uint64) (done bool, progress <-chan struct{}, los
 func (q *queue) close() (first, started bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	first = !q.closed
-	q.closed = true
+	if first = !q.closed; first {
+		q.closed = true
+		close(q.closing)
+	}
 	q.sealLocked()
 	q.signal()
 	return first, q.started

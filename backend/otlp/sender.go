@@ -40,14 +40,19 @@ type sender struct {
 	// resource and scope are the encoded fields that stand before the records.
 	resource, scope []byte
 	gzip            *gzip.Writer // nil if bodies are not compressed
-	// notBefore is when the next attempt may be made, whichever batch it is for.
+	// closing is closed, by the queue, when the backend is about to end.
+	closing <-chan struct{}
+	// notBefore is when the next attempt may be made, whichever batch it is for, and asked says that it was the
+	// collector who asked for that.
 	notBefore time.Time
+	asked     bool
 }
 
 // newSender returns a sender for checked options.
-func newSender(o Options) *sender {
+func newSender(o Options, closing <-chan struct{}) *sender {
 	s := &sender{
 		client: o.Client, endpoint: o.Endpoint, headers: o.Headers, timeout: o.Timeout, retryFor: o.RetryFor,
+		closing: closing,
 	}
 	if s.headers == nil {
 		s.headers = http.Header{}
@@ -110,13 +115,13 @@ type attempt struct {
 	answer message
 }
 
-// deliver sends a batch until its fate is known.
+// deliver sends a batch until its fate is known. The last attempt is made when the time for it is over.
 func (s *sender) deliver(ctx context.Context, b batch) outcome {
 	body := s.body(b.buf)
 	waits := backoff.Backoff{Min: firstRetry, Max: lastRetry}
 	var giveUp time.Time
 	for {
-		if err := sleepUntil(ctx, s.notBefore); err != nil {
+		if s.wait(ctx) != nil {
 			return outcome{failed: b.n, err: errAborted}
 		}
 		if giveUp.IsZero() {
@@ -131,16 +136,52 @@ func (s *sender) deliver(ctx context.Context, b batch) outcome {
 		case ctx.Err() != nil:
 			return outcome{failed: b.n, err: fmt.Errorf("%w: %w", errAborted, a.err)}
 		}
-		// The last attempt is at the end of the time, unless the collector asks not to be asked before. That holds for
-		// the next batch too.
 		now := time.Now()
-		s.notBefore = now.Add(min(waits.Next(), giveUp.Sub(now)))
-		if asked := now.Add(a.retryAfter); asked.After(s.notBefore) {
-			s.notBefore = asked
-		}
+		s.postpone(now, min(waits.Next(), giveUp.Sub(now)), a.retryAfter)
 		if !now.Before(giveUp) || s.notBefore.After(giveUp) {
 			return outcome{failed: b.n, err: fmt.Errorf("gave up after %v: %w", s.retryFor, a.err)}
 		}
+	}
+}
+
+// postpone sets when the next attempt is made, after pause, or after retryAfter if the collector asks for more. That
+// holds for the next batch too.
+func (s *sender) postpone(now time.Time, pause, retryAfter time.Duration) {
+	select {
+	case <-s.closing:
+		pause = min(pause, firstRetry) // There is not much time left.
+	default:
+	}
+	s.asked = retryAfter > pause
+	s.notBefore = now.Add(max(pause, retryAfter))
+}
+
+// wait returns when the next attempt may be made, or the error of a ctx that is done first. When the backend is about
+// to end, it waits for nothing but what the collector asked for.
+func (s *sender) wait(ctx context.Context) error {
+	pause := time.Until(s.notBefore)
+	if pause <= 0 {
+		return nil
+	}
+	closing := s.closing
+	select {
+	case <-closing:
+		closing = nil // The pause was made after that, and is short.
+	default:
+	}
+	if s.asked {
+		closing = nil
+	}
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-closing:
+		s.notBefore = time.Time{}
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 
@@ -218,20 +259,4 @@ func reason(text string) string {
 		text = strings.ToValidUTF8(text[:maxReason], "") + "…"
 	}
 	return text
-}
-
-// sleepUntil waits for a time, or returns the error of a ctx that is done first.
-func sleepUntil(ctx context.Context, at time.Time) error {
-	wait := time.Until(at)
-	if wait <= 0 {
-		return nil
-	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

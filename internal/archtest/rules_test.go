@@ -77,6 +77,7 @@ var testOnly = []string{
 	"github.com/google/go-cmp",
 	"github.com/rogpeppe/go-internal",
 	"github.com/santhosh-tekuri/jsonschema",
+	"go.opentelemetry.io/proto",
 	"go.uber.org/goleak",
 	"pgregory.net/rapid",
 }
