@@ -37,7 +37,8 @@ func TestAccess(t *testing.T) {
 		{"both-only-password", Options{BasicAuth: auth, RequestFilter: filter}, "ann", "pass:word", "", 403, "core team"},
 		{"both-only-filter", Options{BasicAuth: auth, RequestFilter: filter}, "", "", "core", 401, "wanted"},
 		{
-			"no-message", Options{RequestFilter: func(*http.Request) (bool, string) { return false, "" }},
+			"no-message",
+			Options{RequestFilter: func(*http.Request) (bool, string) { return false, "" }},
 			"", "", "", 403, "may not watch",
 		},
 	}

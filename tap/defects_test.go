@@ -306,7 +306,7 @@ func testEscaped(t *testing.T) {
 		r := newRig(t, Options{AllMetadata: true})
 		v := r.watchAt(t, "/logs?format=html")
 		const script = "<script>alert(1)</script>"
-		r.logger.LogAttrs(t.Context(), slog.LevelInfo, script, slog.String(script, script), spile.Namespace(script))
+		r.say(script, script, script, spile.Namespace(script))
 		settle()
 		if got := v.String(); strings.Contains(got, "<script") || !strings.Contains(got, "&lt;script&gt;") {
 			t.Errorf("got %s", got)

@@ -2,7 +2,7 @@ package tap
 
 import (
 	"bytes"
-	"strings"
+	"fmt"
 	"unicode/utf8"
 
 	"github.com/spilelog/spile/event"
@@ -145,17 +145,39 @@ func appendMembers(dst []byte, e *event.Event) (out []byte, panicked any) {
 	return event.AppendMembers(dst, e), nil
 }
 
-// oneLine makes dst from start on one line of valid UTF-8. It nearly always is: only JSON that a program vouches for
-// may be otherwise. Line ends in it stand between values, where a space does as well.
+// oneLine makes dst from start on one line of valid UTF-8 without control characters. It nearly always is: only JSON
+// that a program vouches for may be otherwise.
 func oneLine(dst []byte, start int) []byte {
 	frame := dst[start:]
-	if bytes.IndexByte(frame, '\n') < 0 && bytes.IndexByte(frame, '\r') < 0 && utf8.Valid(frame) {
+	if clean(frame) {
 		return dst
 	}
-	for i, b := range frame {
-		if b == '\n' || b == '\r' {
-			frame[i] = ' '
+	dst = dst[:start]
+	for _, r := range string(frame) {
+		switch {
+		case r == '\n' || r == '\r' || r == '\t':
+			dst = append(dst, ' ') // Valid JSON has them between values only.
+		case isControl(r):
+			// The others are in strings.
+			dst = fmt.Appendf(dst, "\\u%04x", r)
+		default:
+			dst = utf8.AppendRune(dst, r)
 		}
 	}
-	return append(dst[:start], strings.ToValidUTF8(string(frame), string(utf8.RuneError))...)
+	return dst
+}
+
+// clean says that there is nothing to do, mostly.
+func clean(frame []byte) bool {
+	for _, b := range [...]byte{'\n', '\r', '\t', 0x7f, 0xc2} {
+		if bytes.IndexByte(frame, b) >= 0 {
+			return false
+		}
+	}
+	return !bytes.Contains(frame, []byte("\u2028")[:2]) && utf8.Valid(frame)
+}
+
+// isControl says whether r is a control character, or ends a line for some reader.
+func isControl(r rune) bool {
+	return r < ' ' || r >= 0x7f && r < 0xa0 || r == '\u2028' || r == '\u2029'
 }

@@ -81,6 +81,15 @@ func (r *rig) lowest() slog.Level {
 	return spile.LevelOff
 }
 
+// say logs a message that is not constant.
+func (r *rig) say(message string, args ...any) {
+	rec := slog.NewRecord(time.Now(), slog.LevelInfo, message, 0)
+	rec.Add(args...)
+	if err := r.handler.Handle(context.Background(), rec); err != nil {
+		panic(err)
+	}
+}
+
 // get asks and returns the whole answer; only for requests that are refused.
 func (r *rig) get(t testing.TB, target string) *httptest.ResponseRecorder {
 	t.Helper()
@@ -111,6 +120,8 @@ type screen struct {
 	writes   int
 	hold     chan struct{} // writes wait until it is closed; nil lets them pass
 	deadline time.Time
+	// ignoreDeadline is a server that knows no deadlines.
+	ignoreDeadline bool
 }
 
 func newScreen() *screen { return &screen{header: http.Header{}, started: make(chan struct{})} }
@@ -126,6 +137,9 @@ func (s *screen) WriteHeader(code int) {
 func (s *screen) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	hold, deadline := s.hold, s.deadline
+	if s.ignoreDeadline {
+		deadline = time.Now().Add(time.Hour)
+	}
 	s.mu.Unlock()
 	if hold != nil {
 		timer := time.NewTimer(time.Until(deadline))
@@ -150,6 +164,9 @@ func (s *screen) FlushError() error {
 func (s *screen) SetWriteDeadline(at time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.ignoreDeadline {
+		return http.ErrNotSupported
+	}
 	s.deadline = at
 	return nil
 }
@@ -200,6 +217,11 @@ func (r *rig) watchAt(t testing.TB, target string) *visit {
 	}
 	t.Cleanup(v.leave)
 	return v
+}
+
+// serve answers a request with w.
+func (r *rig) serve(t testing.TB, w http.ResponseWriter, target string) {
+	r.tap.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, target, http.NoBody))
 }
 
 // leave is the viewer going away; it returns when the request is answered.

@@ -34,8 +34,8 @@ func (t *Tap) placed(s *scope, e *event.Event) bool {
 	return ok && v.Text() == s.value
 }
 
-// rejects says whether what a logger carries rules out all that a wants. A value whose method panics rules out nothing here;
-// it is told apart when it is logged.
+// rejects says whether what a logger carries rules out all that a wants. A value whose method panics rules out nothing
+// here; it is told apart when it is logged.
 func (a *ask) rejects(carried event.Metadata) (out bool) {
 	defer func() {
 		if recover() != nil {
