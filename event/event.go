@@ -67,8 +67,9 @@ func (v Value) clone() Value {
 		return String(string(appendAnyText(nil, v.ref)))
 	case v.kind == KindAny:
 		return JSON(string(appendAnyJSON(nil, v.ref)))
+	case v.kind == KindString || v.kind == KindJSON:
+		return textValue(v.kind, strings.Clone(v.text()))
 	}
-	v.text = strings.Clone(v.text)
 	return v
 }
 

@@ -71,7 +71,7 @@ func (v Value) AppendJSON(dst []byte) []byte {
 	case KindBool:
 		return strconv.AppendBool(dst, v.num == 1)
 	case KindJSON:
-		return append(dst, v.text...)
+		return append(dst, v.text()...)
 	case KindNil:
 		return append(dst, "null"...)
 	case KindGroup:
@@ -83,7 +83,7 @@ func (v Value) AppendJSON(dst []byte) []byte {
 			return appendFloat(dst, f)
 		}
 	case KindString:
-		return AppendString(dst, v.text)
+		return AppendString(dst, v.text())
 	}
 	// Durations, times and floats that are no numbers: their texts need no escape.
 	dst = append(dst, '"')
