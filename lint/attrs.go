@@ -120,7 +120,7 @@ func (l *lookup) attribute(expr ast.Expr) (attr, bool) {
 	case *ast.CallExpr:
 		name := callee(l.info, e)
 		switch {
-		case l.makers[name]:
+		case l.makers[name] && len(e.Args) == 2: // else the results of one call
 			a := l.key(ast.Unparen(e.Args[0]))
 			a.value, a.whole, a.constructor = ast.Unparen(e.Args[1]), e, name
 			return a, true

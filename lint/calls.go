@@ -66,6 +66,11 @@ func callee(info *types.Info, call *ast.CallExpr) string {
 	if !ok {
 		return ""
 	}
+	if selector, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr); ok {
+		if s := info.Selections[selector]; s != nil && s.Kind() == types.MethodExpr {
+			return "" // (*slog.Logger).Info(log, …) has the receiver among its arguments
+		}
+	}
 	name := f.FullName()
 	if method, ok := strings.CutPrefix(name, "(*log/slog.Logger)."); ok {
 		return slogPath + "." + method

@@ -3,6 +3,7 @@ module github.com/spilelog/spile/lint
 go 1.26.0
 
 require (
+	github.com/google/go-cmp v0.7.0
 	github.com/spilelog/spile v0.0.0
 	golang.org/x/tools v0.50.0
 )

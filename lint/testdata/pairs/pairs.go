@@ -46,4 +46,9 @@ func results() (string, string) { return "user_removed", "user" }
 func generic[T any](t T) {
 	slog.Info("user_removed", t, "user")
 	slog.Info(results())
+	slog.Info("user_removed", slog.String(results()))
+	_ = slog.With(results())
+	(*slog.Logger).Info(nil, "user_removed", "left", 1)
+	type embedded struct{ *slog.Logger }
+	embedded{}.Info("user_removed", "left") // want `LC02 error`
 }
