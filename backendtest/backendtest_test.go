@@ -175,7 +175,8 @@ func witnessed(t *testing.T, o Options, name string, patience time.Duration) []s
 		}
 		func() {
 			defer func() {
-				if p := recover(); p != nil && p != errStopped {
+				p := recover()
+				if err, ok := p.(error); p != nil && (!ok || !errors.Is(err, errStopped)) {
 					panic(p)
 				}
 			}()
