@@ -173,6 +173,11 @@ func (k *kit) checkChanges() {
 			return nil
 		},
 	)
+	// The order of what happened beside each other is chance; these two are not.
+	for _, f := range []format.Formatter{plain, nil} {
+		base.SetFormatter(f)
+		k.log(b, newSample("after the changes"))
+	}
 	k.flush(b)
 }
 
