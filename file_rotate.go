@@ -63,7 +63,12 @@ func (f *File) rotateLocked(now time.Time) error {
 			return bare(err)
 		}
 	}
-	next, err := openDisk(path)
+	return f.beginLocked(aside, now)
+}
+
+// beginLocked goes on in a new file; the old one was moved aside, or by somebody else if that is empty.
+func (f *File) beginLocked(aside string, now time.Time) error {
+	next, err := openDisk(f.limit.Path)
 	if err != nil {
 		if aside != "" {
 			f.moveBackLocked(aside)

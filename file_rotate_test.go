@@ -231,6 +231,11 @@ func TestCloseBreaksOff(t *testing.T) {
 		if err := f.Close(gone); err != nil && !errors.Is(err, context.Canceled) {
 			t.Error(err)
 		}
+		select {
+		case <-f.tidy.done:
+		default:
+			t.Error("close did not wait for the compression that it broke off")
+		}
 		text, err := io.ReadAll(everything(t, f.Path()))
 		if err != nil || string(text) != "a\nb\nc\nd\n" {
 			t.Errorf("all files hold %q, %v", text, err)
@@ -365,4 +370,25 @@ func TestMoveBack(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestBeginFails renames the file and then finds the name taken by what cannot be opened.
+func TestBeginFails(t *testing.T) {
+	f := openTestFile(t, FileOptions{FlushEvery: -1})
+	mustLog(t, f, "a")
+	aside := f.Path() + ".20000101T000000.000Z"
+	move(t, f.Path(), aside)
+	if err := os.Mkdir(f.Path(), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	f.out.mu.Lock()
+	err := f.beginLocked(aside, time.Now())
+	known := f.disk.path
+	f.out.mu.Unlock()
+	if err == nil || known != aside {
+		t.Errorf("begin says %v; the file is known as %s, want %s", err, known, aside)
+	}
+	mustLog(t, f, "b")
+	mustFlush(t, f)
+	content(t, aside, "a\nb\n")
 }

@@ -203,6 +203,9 @@ func TestFileEndsATornLine(t *testing.T) {
 		mustLog(t, f, "new")
 		mustFlush(t, f)
 		content(t, path, want)
+		mustLog(t, f, "newer")
+		mustFlush(t, f)
+		content(t, path, want+"newer\n")
 	}
 }
 
