@@ -10,9 +10,11 @@ if [ -n "$unformatted" ]; then
 	exit 1
 fi
 linter=$(golangci)
+(cd lint && go build -o "$tools/spile-lint" ./cmd/spile-lint)
 failed=0
 for dir in $(modules); do
 	echo "== $dir: vet and lint"
-	(cd "$dir" && go vet ./... && "$linter" run --config "$root/.golangci.yml" ./...) || failed=1
+	(cd "$dir" && go vet ./... && "$linter" run --config "$root/.golangci.yml" ./... &&
+		"$tools/spile-lint" ./...) || failed=1
 done
 exit $failed
