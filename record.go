@@ -113,11 +113,13 @@ func (rec *record) appendLevel(dst event.Metadata, l *level) event.Metadata {
 // appendCall appends the attributes of r, and takes out its namespace.
 func (rec *record) appendCall(dst event.Metadata, r *slog.Record) event.Metadata {
 	r.Attrs(func(a slog.Attr) bool {
-		if name, ok := namespaceOf(&a); ok {
-			rec.event.Source = name
-		} else {
-			dst = rec.appendAttr(dst, &a)
+		if a.Key == namespaceKey {
+			if name, ok := namespaceOf(&a); ok {
+				rec.event.Source = name
+				return true
+			}
 		}
+		dst = rec.appendAttr(dst, &a)
 		return true
 	})
 	return dst
@@ -151,7 +153,8 @@ func hasKey(m event.Metadata, key string) bool {
 // appendAttr appends a by the rules of slog: no empty attribute, no empty group, and the fields of a group without a
 // key in its place.
 func (rec *record) appendAttr(dst event.Metadata, a *slog.Attr) event.Metadata {
-	if a.Value.Kind() == slog.KindGroup {
+	kind := a.Value.Kind()
+	if kind == slog.KindGroup {
 		attrs := a.Value.Group()
 		if a.Key == "" {
 			return rec.appendAttrs(dst, attrs)
@@ -160,7 +163,7 @@ func (rec *record) appendAttr(dst event.Metadata, a *slog.Attr) event.Metadata {
 		*list = rec.appendAttrs(*list, attrs)
 		return appendGroup(dst, a.Key, list)
 	}
-	if none(a) {
+	if a.Key == "" && none(a) {
 		return dst
 	}
 	n := len(dst)
@@ -168,8 +171,17 @@ func (rec *record) appendAttr(dst event.Metadata, a *slog.Attr) event.Metadata {
 		dst = slices.Grow(dst, 1)
 	}
 	dst = dst[:n+1]
-	dst[n].Key = a.Key
-	rec.set(&dst[n].Value, a.Value)
+	f := &dst[n]
+	f.Key = a.Key
+	// The commonest kinds are not worth another call.
+	switch kind {
+	case slog.KindString:
+		f.Value = event.String(a.Value.String())
+	case slog.KindInt64:
+		f.Value = event.Int(a.Value.Int64())
+	default:
+		rec.set(&f.Value, a.Value)
+	}
 	return dst
 }
 
