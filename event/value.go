@@ -44,7 +44,7 @@ const (
 //
 // Two values are not to be compared with ==, which would compare where their texts are.
 //
-// It is three fields and four words, which the compiler keeps in registers; with one more a log call takes a third
+// It is three fields and four words, which the compiler keeps in registers; with one more a log call takes a tenth
 // longer.
 type Value struct {
 	kind Kind
