@@ -2,6 +2,7 @@ package zapspile_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"log/slog"
 	"math"
@@ -183,6 +184,32 @@ func TestLease(t *testing.T) {
 	want := []string{"while", "while still", "below the operator's new level"}
 	if diff := cmp.Diff(want, messages(memory)); diff != "" || own.buf.Len() > 0 {
 		t.Errorf("the output has %q (-want +got)\n%s", own.buf.String(), diff)
+	}
+}
+
+// flushed is a backend that counts its flushes.
+type flushed struct {
+	*spile.Base
+	n int
+}
+
+func (f *flushed) Log(context.Context, *event.Event) error { return nil }
+
+func (f *flushed) Flush(context.Context) error {
+	f.n++
+	return nil
+}
+
+func TestSyncFlushes(t *testing.T) {
+	backend := &flushed{Base: spile.NewBase("flushed", spile.BaseOptions{})}
+	logger := zap.New(zapspile.NewCore(spile.New(backend))).With(zap.Namespace("n"), zap.Int("i", 1))
+	if err := logger.Sync(); err != nil || backend.n != 1 {
+		t.Errorf("Sync: %v, %d flushes", err, backend.n)
+	}
+	logger.Error("goes on")
+	logger.DPanic("may end the program")
+	if backend.n != 2 {
+		t.Errorf("%d flushes", backend.n)
 	}
 }
 

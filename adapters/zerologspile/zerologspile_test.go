@@ -2,6 +2,7 @@ package zerologspile_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -184,6 +185,54 @@ func TestLease(t *testing.T) {
 				t.Errorf("the output has %q", text)
 			}
 		})
+	}
+}
+
+// flushed is a backend that counts its flushes.
+type flushed struct {
+	*spile.Base
+	n int
+}
+
+func (f *flushed) Log(context.Context, *event.Event) error { return nil }
+
+func (f *flushed) Flush(context.Context) error {
+	f.n++
+	return nil
+}
+
+func TestPanicIsFlushed(t *testing.T) {
+	backend := &flushed{Base: spile.NewBase("flushed", spile.BaseOptions{})}
+	logger := zerolog.New(zerologspile.NewWriter(spile.New(backend)))
+	logger.Error().Msg("goes on")
+	func() {
+		defer func() { _ = recover() }()
+		logger.Panic().Msg("the end")
+	}()
+	if backend.n != 1 {
+		t.Errorf("%d flushes", backend.n)
+	}
+}
+
+func TestTimes(t *testing.T) {
+	format := zerolog.TimeFieldFormat
+	defer func() { zerolog.TimeFieldFormat = format }()
+	at := time.Date(2024, 1, 15, 10, 0, 0, 123456789, time.UTC)
+	for format, unit := range map[string]time.Duration{
+		time.RFC3339: time.Second, time.RFC3339Nano: 1, time.StampMicro: 0, zerolog.TimeFormatUnix: time.Second,
+		zerolog.TimeFormatUnixMs: time.Millisecond, zerolog.TimeFormatUnixMicro: time.Microsecond, zerolog.TimeFormatUnixNano: 1,
+	} {
+		zerolog.TimeFieldFormat = format
+		memory, writer := watched()
+		logger := zerolog.New(writer)
+		logger.Info().Time(zerolog.TimestampFieldName, at).Msg("m")
+		want := at.Truncate(unit)
+		if unit == 0 { // It has no year.
+			want = time.Date(0, 1, 15, 10, 0, 0, 123456000, time.UTC)
+		}
+		if got := memory.Events()[0].Time; !got.Equal(want) {
+			t.Errorf("%q: got %v, want %v", format, got, want)
+		}
 	}
 }
 

@@ -375,12 +375,13 @@ func TestCloseTriesAtOnce(t *testing.T) {
 		name     string
 		still    int // attempts that fail after Close was called
 		header   string
+		atLeast  time.Duration
 		atMost   time.Duration
-		attempts int // after Close was called
+		attempts int // of the first batch, after Close was called
 	}{
-		{"back-again", 0, "", 0, 1},
-		{"back-soon", 3, "", 3 * firstRetry, 4},
-		{"asked-to-wait", 0, "40", 40 * time.Second, 1},
+		{"back-again", 0, "", 0, 0, 1},
+		{"back-soon", 3, "", 1, 3 * firstRetry, 4},
+		{"asked-to-wait", 0, "40", 30 * time.Second, 30 * time.Second, 1},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -396,14 +397,21 @@ func TestCloseTriesAtOnce(t *testing.T) {
 					return answer(503, nil, "Retry-After", tt.header), nil
 				}}
 				b := newBackend(t, c, Options{BatchSize: 1, RetryFor: time.Hour})
+				begin := time.Now()
 				log(t, b, "one", "two")
-				<-time.After(10 * time.Minute)
+				<-time.After(610 * time.Second)
+				attempts := c.attempts(begin)
+				for i := 1; i < len(attempts) && tt.header == ""; i++ {
+					if gap := attempts[i] - attempts[i-1]; gap > 30*time.Second {
+						t.Errorf("%v between two attempts", gap)
+					}
+				}
 				closing.Store(true)
 				start := time.Now()
 				if err := b.Close(t.Context()); err != nil {
 					t.Error(err)
 				}
-				if took := time.Since(start); took > tt.atMost || after != tt.attempts+1 {
+				if took := time.Since(start); took < tt.atLeast || took > tt.atMost || after != tt.attempts+1 {
 					t.Errorf("Close took %v and %d attempts", took, after)
 				}
 			})

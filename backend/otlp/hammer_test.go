@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -81,6 +82,9 @@ func TestEveryRecordIsAccountedFor(t *testing.T) {
 			_ = b.Close(ctx)
 			s := b.Stats()
 			balance(t, s)
+			if b.queue.bytes != 0 {
+				rt.Fatalf("%d bytes are still counted", b.queue.bytes)
+			}
 			if s.Pending != 0 || s.Logged != uint64(n) || s.Dropped.Queue != refused || told != s.Dropped.Rejected+s.Dropped.Failed {
 				rt.Fatalf("logged %d, refused %d, told of %d: %+v", n, refused, told, s)
 			}
@@ -158,7 +162,8 @@ func TestOverTheWire(t *testing.T) {
 			c := &collector{}
 			var path, token, agent string
 			cut := true
-			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			closed := make(chan struct{}, 10)
+			server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if cut { // The first connection breaks before an answer.
 					cut = false
 					panic(http.ErrAbortHandler)
@@ -168,6 +173,12 @@ func TestOverTheWire(t *testing.T) {
 					t.Error(err)
 				}
 			}))
+			server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+				if state == http.StateClosed {
+					closed <- struct{}{}
+				}
+			}
+			server.Start()
 			defer server.Close()
 			b, err := New(Options{
 				Endpoint: server.URL, Headers: http.Header{"Authorization": {"Bearer x"}}, Compress: compress,
@@ -180,6 +191,9 @@ func TestOverTheWire(t *testing.T) {
 			if err := b.Close(t.Context()); err != nil {
 				t.Fatal(err)
 			}
+			// The connection that broke, and the one that the backend has kept open until its end.
+			<-closed
+			<-closed
 			if path != "/v1/logs" || token != "Bearer x" || agent != "spile-otlp" {
 				t.Errorf("path %q, authorization %q, agent %q", path, token, agent)
 			}
