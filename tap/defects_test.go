@@ -278,8 +278,14 @@ func (mine) Write([]byte) (int, error) { panic("boom") }
 func testKilled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, Options{MaxDuration: time.Minute})
-		v := r.watchAt(t, "/logs")
+		v, other := r.watchAt(t, "/logs"), r.watchAt(t, "/logs")
+		shared := r.tap.open[0].tape
 		v.cancel()
+		synctest.Wait()
+		if r.tap.Streams() != 1 || len(shared.streams) != 1 {
+			t.Errorf("one left: %d streams, %d on the tape", r.tap.Streams(), len(shared.streams))
+		}
+		other.cancel()
 		synctest.Wait()
 		if r.tap.Streams() != 0 || r.lowest() != slog.LevelInfo {
 			t.Errorf("left: %d streams, threshold %v", r.tap.Streams(), r.lowest())

@@ -10,13 +10,14 @@ import (
 	"time"
 
 	"github.com/spilelog/spile"
+	"github.com/spilelog/spile/event"
 	"github.com/spilelog/spile/wire"
 )
 
 func TestSince(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, Options{Metadata: []string{"user"}, History: History{Bytes: 1 << 20}})
-		r.logger.Info("old", "user", "ann")
+		r.logger.Info("old one", "user", "ann")
 		pass(10 * time.Minute)
 		at := time.Now()
 		r.logger.Debug("too low for the history", "user", "ann")
@@ -41,6 +42,13 @@ func TestSince(t *testing.T) {
 			}
 			v.leave()
 		}
+		past := r.watchAt(t, query("since", "1h", "format", "json"))
+		plain := r.watchAt(t, query("format", "json"))
+		if len(frames(t, past.String())) != 6 || len(frames(t, plain.String())) != 1 {
+			t.Errorf("with a past: %s\nwithout: %s", past, plain)
+		}
+		past.leave()
+		plain.leave()
 		v := r.watchAt(t, query("since", "1h", "level", "error", "format", "text"))
 		if got := v.String(); !strings.HasSuffix(got, "[error] two\n-- live from here on --\n") || strings.Count(got, "\n") != 2 {
 			t.Errorf("got %q", got)
@@ -145,6 +153,24 @@ func TestNoSeam(t *testing.T) {
 			t.Errorf("%d events of %d", next, each)
 		}
 	}
+}
+
+// TestPlaceDecidesOnce checks what TestNoSeam can only hit by luck: an event that got its place before a stream opened
+// is in the stream's past, and not live, though its logger may find the stream.
+func TestPlaceDecidesOnce(t *testing.T) {
+	r := newRig(t, Options{History: History{Bytes: 1 << 20}})
+	e := &event.Event{Time: time.Now(), Message: "x"}
+	before := r.tap.history.add(e)
+	s, p, refusal := r.tap.start(&ask{since: time.Unix(1, 0)})
+	if refusal != nil {
+		t.Fatal(refusal)
+	}
+	after := r.tap.history.add(e)
+	if len(p.events) != 1 || before >= s.tape.live || after < s.tape.live {
+		t.Errorf("places %d and %d, live from %d on, %d events", before, after, s.tape.live, len(p.events))
+	}
+	r.tap.end(s, endGone)
+	r.tap.served()
 }
 
 // TestHistoryCutShort ends a stream while its history is written.

@@ -11,9 +11,6 @@ import (
 	"github.com/spilelog/spile/wire"
 )
 
-// errEnded stops a write because the stream is over.
-var errEnded = errors.New("the stream is over")
-
 // ServeHTTP answers with a live stream, which ends when the viewer leaves, its time is over, or the tap is closed.
 func (t *Tap) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
@@ -263,11 +260,8 @@ func (v *viewer) nextDuty() time.Duration {
 	return max(next, 0)
 }
 
-// finish says why the stream ended, if there is still somebody to hear it.
+// finish says why the stream ended.
 func (v *viewer) finish() error {
-	if v.s.ending == endGone {
-		return errEnded
-	}
 	v.buf = v.appendControl(v.buf, v.ended(v.s.ending))
 	if v.s.tape.ask.encoding == encodingHTML {
 		v.buf = v.tap.o.HTML.AppendFoot(v.buf)

@@ -2,6 +2,7 @@ package tap
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -33,7 +35,10 @@ type frame struct {
 // frames reads the frames of a stream in JSON or server-sent events, and holds each against the schema.
 func frames(t testing.TB, text string) []frame {
 	t.Helper()
-	schema := frameSchema(t)
+	schema, err := frameSchema()
+	if err != nil {
+		t.Fatal(err)
+	}
 	var out []frame
 	for line := range strings.Lines(text) {
 		line = strings.TrimSpace(strings.TrimPrefix(line, "data: "))
@@ -56,27 +61,22 @@ func frames(t testing.TB, text string) []frame {
 	return out
 }
 
-// frameSchema compiles the schema of the frames.
-func frameSchema(t testing.TB) *jsonschema.Schema {
-	t.Helper()
+// frameSchema compiles the schema of the frames, once.
+var frameSchema = sync.OnceValues(func() (*jsonschema.Schema, error) {
 	text, err := spec.FrameSchema()
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	document, err := jsonschema.UnmarshalJSON(strings.NewReader(string(text)))
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	c := jsonschema.NewCompiler()
 	if err := c.AddResource("frames.json", document); err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	schema, err := c.Compile("frames.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return schema
-}
+	return c.Compile("frames.json")
+})
 
 // tally adds up a stream's frames: what was delivered and what was missing, in order and without a hole from the
 // number that the first frame promises.
@@ -252,6 +252,25 @@ func TestNothingIsMissingInSilence(t *testing.T) {
 	})
 }
 
+// TestBurst checks that a viewer that reads is not behind, however little room there is and however fast events come.
+func TestBurst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, Options{Buffer: minBuffer})
+		v := r.watchAt(t, "/?format=json")
+		for range 100 {
+			r.logger.Info("burst")
+			synctest.Wait() // No time goes by.
+		}
+		settle()
+		if delivered, gapped := tally(t, frames(t, v.String())); delivered != 100 || gapped != 0 {
+			t.Errorf("%d delivered, %d missing", delivered, gapped)
+		}
+		if v.writes > 50 {
+			t.Errorf("%d writes for 100 events", v.writes)
+		}
+	})
+}
+
 // TestNeverReads checks, without a server, that a viewer that takes nothing loses its lease after the write timeout.
 func TestNeverReads(t *testing.T) {
 	for _, deadlines := range []bool{true, false} {
@@ -342,7 +361,7 @@ func TestCallersNeverWait(t *testing.T) {
 	slices.Sort(took)
 	p99, longest := took[len(took)*99/100], took[len(took)-1]
 	t.Logf("p50 %v, p99 %v, longest %v", took[len(took)/2], p99, longest)
-	if longest > time.Second {
+	if longest > 10*time.Second { // A busy machine may hold up a call for a while, a viewer would hold it up for an hour.
 		t.Errorf("a call took %v", longest)
 	}
 }
@@ -382,6 +401,7 @@ func TestPattern(t *testing.T) {
 		r.logger.Info("took 15ms", "user", "alice", "secret", "hunter2")
 		r.logger.Info("took 15 ms", "user", "alice")
 		r.logger.Info("took 15ms", "user", "bob")
+		r.say(strings.Repeat("x", wire.MaxLine) + "hunter")
 		settle()
 		if got := v.String(); strings.Count(got, "\n") != 1 || !strings.HasSuffix(got, "user=alice [info] took 15ms\n") {
 			t.Errorf("got %q", got)
