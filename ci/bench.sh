@@ -8,3 +8,5 @@ echo '== the filter and the counter beside two tailers and regexp'
 go run ./cmd/scanbench -strict
 echo '== a whole fleet: latency beside tail -F, lines a second'
 go run ./cmd/fleetbench
+echo '== the library beside five others: what a log call costs'
+go run ./cmd/libbench -strict
