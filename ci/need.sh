@@ -4,7 +4,7 @@
 set -euo pipefail
 
 # Program and Debian package of each need beyond Go, git and make. The race detector needs a C compiler.
-needs='curl:curl gcc:gcc logrotate:logrotate node:nodejs'
+needs='chromium:chromium curl:curl gcc:gcc logrotate:logrotate node:nodejs'
 
 missing=()
 for need in $needs; do
