@@ -59,6 +59,7 @@ type seenEvent struct {
 
 // lookAtPage is the expression that gives a seenPage.
 const lookAtPage = `(() => {
+	if (!document.body) return {events: []};
 	const names = list => [...new Set(list)].sort();
 	const all = [...document.querySelectorAll('*')];
 	const text = (p, name) => p.querySelector(name)?.textContent ?? '';
@@ -105,6 +106,7 @@ func TestHostileRecordsInBrowser(t *testing.T) {
 			levels := []slog.Level{slog.LevelDebug, slog.LevelInfo, slog.LevelWarn, slog.LevelError}
 			logger := slog.New(handler)
 			for i, h := range hostile {
+				//nolint:sloglint // that it is no constant is what is tested
 				logger.LogAttrs(t.Context(), levels[i%len(levels)], h.text,
 					slog.String("value", h.text), slog.String("key "+h.text, "x"))
 			}
