@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// TestAllocations checks that a call does not pay in memory for viewers. Under the race detector pools forget on purpose.
+// TestAllocations checks that a call does not pay in memory for viewers. Under the race detector pools forget on
+// purpose.
 func TestAllocations(t *testing.T) {
 	call := func(r *rig) func() {
 		return func() {

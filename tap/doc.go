@@ -18,7 +18,7 @@
 //
 //	level    lowest level that is shown, in any case and with the usual aliases; without it Options.DefaultLevel
 //	scope    key:value, any number of times, all of which a record must have; split at the first separator
-//	pattern  RE2 expression that must be found in the record's line: its level, message and shown metadata in logfmt
+//	pattern  RE2 expression that must be found in the record's line, which is what is shown of it in logfmt
 //	since    what the history still holds before live: a duration such as 5m, or a time in RFC 3339
 //	format   html, text, json (one frame a line) or sse; without it the Accept header decides, and text if that is open
 //
