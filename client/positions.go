@@ -107,15 +107,26 @@ func (s *Stream) accept(line []byte) (Frame, bool, error) {
 			return Frame{}, false, err
 		}
 		s.fromStart = false
-		return Frame{Log: log, Line: line}, s.at.advance(log.Agent, log.Epoch, log.Seq), nil
+		frame := Frame{Log: log, Line: line}
+		s.observe(frame)
+		return frame, s.at.advance(log.Agent, log.Epoch, log.Seq), nil
 	case typeControl:
 		control := new(wire.Control)
 		if err := json.Unmarshal(line, control); err != nil {
 			return Frame{}, false, broken(err)
 		}
-		return Frame{Control: control, Line: line}, s.control(control), nil
+		frame := Frame{Control: control, Line: line}
+		s.observe(frame)
+		return frame, s.control(control), nil
 	}
 	return Frame{}, false, nil
+}
+
+// observe shows a frame to whoever wants to see all of them.
+func (s *Stream) observe(f Frame) {
+	if s.opts.Observe != nil {
+		s.opts.Observe(f)
+	}
 }
 
 // control follows what a control frame says about the stream itself, and says whether it is new.

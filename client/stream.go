@@ -42,6 +42,9 @@ type StreamOptions struct {
 	// OnStatus, when not nil, is called from Next when the connection is lost, with each failed attempt to return,
 	// and when it is back.
 	OnStatus func(ConnStatus)
+	// Observe, when not nil, is called from Next with every frame as it came, those too that Next leaves out because
+	// they came before: for a [Verifier].
+	Observe func(Frame)
 	// Rand is for the waits between attempts, see [backoff.Backoff]; nil means a random one.
 	Rand func() float64
 }
