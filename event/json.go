@@ -4,7 +4,6 @@ import (
 	"math"
 	"strconv"
 	"time"
-	"unicode/utf8"
 )
 
 // AppendMembers appends the members of e's JSON object to dst, without the braces around them:
@@ -38,10 +37,10 @@ func AppendMetadata(dst []byte, m Metadata) []byte {
 // needs a comma before it, and the second result whether a next one would.
 func AppendFields(dst []byte, m Metadata, comma bool) ([]byte, bool) {
 	for i := range m {
-		v := m[i].Value.resolve()
+		key, v := m[i].Key, m[i].Value.resolve()
 		if v.kind == KindGroup {
 			fields := v.Fields()
-			if m[i].Key == "" {
+			if key == "" {
 				dst, comma = AppendFields(dst, fields, comma)
 				continue
 			}
@@ -53,9 +52,12 @@ func AppendFields(dst []byte, m Metadata, comma bool) ([]byte, bool) {
 			dst = append(dst, ',')
 		}
 		comma = true
-		dst = AppendString(dst, m[i].Key)
-		dst = append(dst, ':')
-		dst = v.AppendJSON(dst)
+		dst = append(AppendString(dst, key), ':')
+		if v.kind == KindString {
+			dst = AppendString(dst, v.text())
+		} else {
+			dst = v.AppendJSON(dst)
+		}
 	}
 	return dst, comma
 }
@@ -152,95 +154,4 @@ func civil(days int64) (year int64, month, day uint32) {
 func putTwo(dst []byte, n uint32) {
 	_ = dst[1]
 	dst[0], dst[1] = byte('0'+n/10), byte('0'+n%10)
-}
-
-const hexDigits = "0123456789abcdef"
-
-// plainByte tells the bytes that stand for themselves in a JSON string.
-var plainByte = func() (t [256]bool) {
-	for b := 0x20; b < utf8.RuneSelf; b++ {
-		t[b] = b != '"' && b != '\\' && b != 0x7f
-	}
-	return t
-}()
-
-// Controls says whether r does something instead of being seen: it controls a terminal, ends a line, or changes the
-// direction of writing so that a line reads as something else (CVE-2021-42574). All such characters are below U+10000.
-func Controls(r rune) bool {
-	switch {
-	case r < 0xa0:
-		return r < ' ' || r >= 0x7f
-	case r == 0x61c || r == 0x200e || r == 0x200f:
-		return true
-	}
-	return r >= 0x2028 && r <= 0x202e || r >= 0x2066 && r <= 0x2069
-}
-
-// AppendString appends s as a JSON string. Whatever [Controls] is escaped; invalid UTF-8 becomes U+FFFD.
-func AppendString(dst []byte, s string) []byte {
-	dst = append(dst, '"')
-	start := 0
-	for i := plainPrefix(s); i < len(s); {
-		b := s[i]
-		if plainByte[b] {
-			i++
-			continue
-		}
-		if b < utf8.RuneSelf {
-			dst = append(dst, s[start:i]...)
-			dst = appendEscaped(dst, b)
-			i++
-			start = i
-			continue
-		}
-		r, size := utf8.DecodeRuneInString(s[i:])
-		switch {
-		case r == utf8.RuneError && size == 1:
-			dst = append(dst, s[start:i]...)
-			dst = append(dst, `\ufffd`...)
-			start = i + size
-		case Controls(r):
-			dst = append(dst, s[start:i]...)
-			dst = append(dst, '\\', 'u', hexDigits[r>>12], hexDigits[r>>8&0xf], hexDigits[r>>4&0xf], hexDigits[r&0xf])
-			start = i + size
-		}
-		i += size
-	}
-	dst = append(dst, s[start:]...)
-	return append(dst, '"')
-}
-
-// plainPrefix is how many bytes at the start of s surely stand for themselves, counted in eights.
-func plainPrefix(s string) int {
-	const (
-		ones = 0x0101010101010101
-		high = 0x80 * ones
-	)
-	i := 0
-	for ; i+8 <= len(s); i += 8 {
-		w := uint64(s[i]) | uint64(s[i+1])<<8 | uint64(s[i+2])<<16 | uint64(s[i+3])<<24 |
-			uint64(s[i+4])<<32 | uint64(s[i+5])<<40 | uint64(s[i+6])<<48 | uint64(s[i+7])<<56
-		// A subtraction borrows from the high bit of a byte that is too small: below a space, or equal to what it was
-		// compared with by xor. A borrow from the next byte can only happen when this one has been found out.
-		found := w | (w - ' '*ones) | ((w ^ '"'*ones) - ones) | ((w ^ '\\'*ones) - ones) | ((w ^ 0x7f*ones) - ones)
-		if found&high != 0 {
-			break
-		}
-	}
-	return i
-}
-
-// appendEscaped appends the escape of one ASCII byte that may not stand for itself.
-func appendEscaped(dst []byte, b byte) []byte {
-	switch b {
-	case '"', '\\':
-		return append(dst, '\\', b)
-	case '\n':
-		return append(dst, '\\', 'n')
-	case '\r':
-		return append(dst, '\\', 'r')
-	case '\t':
-		return append(dst, '\\', 't')
-	}
-	return append(dst, '\\', 'u', '0', '0', hexDigits[b>>4], hexDigits[b&0xf])
 }

@@ -98,6 +98,13 @@ func (j *JSON) appendFields(dst []byte, m event.Metadata) []byte {
 
 // reserved says whether key is one of the formatter's own.
 func (j *JSON) reserved(key string) bool {
+	if j.TimeKey == "" && j.LevelKey == "" && j.SourceKey == "" && j.MessageKey == "" {
+		switch key {
+		case DefaultTimeKey, DefaultLevelKey, DefaultSourceKey, DefaultMessageKey:
+			return true
+		}
+		return j.At && key == atKey
+	}
 	return isKey(key, j.TimeKey, DefaultTimeKey) || isKey(key, j.LevelKey, DefaultLevelKey) ||
 		isKey(key, j.SourceKey, DefaultSourceKey) || isKey(key, j.MessageKey, DefaultMessageKey) ||
 		j.At && key == atKey
