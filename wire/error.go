@@ -30,7 +30,9 @@ const (
 	ExitFailed  = 1
 	ExitUsage   = 2
 	ExitRefused = 3
-	ExitLost    = 4
+	// ExitLost says that what was printed cannot be trusted to be everything: the server was lost, or what it told
+	// does not add up.
+	ExitLost = 4
 )
 
 // codeRow says what a code means outside the body.

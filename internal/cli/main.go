@@ -55,7 +55,8 @@ func Main(ctx context.Context, args []string, s Surroundings) int {
 
 // exitText ends each command's help.
 const exitText = `
-Exit status: 0 done, 1 failed, 2 wrong usage, 3 refused by the server, 4 server lost.
+Exit status: 0 done, 1 failed, 2 wrong usage, 3 refused by the server,
+4 server lost, or a stream that is not whole.
 `
 
 // root builds the tree of commands.

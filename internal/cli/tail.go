@@ -54,6 +54,8 @@ type tailing struct {
 	out    *bufio.Writer
 	line   []byte
 	stream *client.Stream
+	// verifier checks the stream for --verify, nil without it.
+	verifier *client.Verifier
 }
 
 // tail opens or joins a session and prints it.
@@ -144,9 +146,12 @@ func (t *tailing) run(ctx context.Context) (err error) {
 	// Reading outlives ctx, so that the end of a stopped session, with its accounts, is still read.
 	reading, stopReading := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopReading()
-	stream, err := t.client.Stream(reading, t.session.ID, client.StreamOptions{
-		AllEvents: true, OnStatus: t.notices.connection,
-	})
+	options := client.StreamOptions{AllEvents: true, OnStatus: t.notices.connection}
+	if t.flags.verify {
+		t.verifier = &client.Verifier{Origin: t.own}
+		options.Observe = t.verifier.Take
+	}
+	stream, err := t.client.Stream(reading, t.session.ID, options)
 	if err != nil {
 		t.stopAtLast(ctx)
 		return err
@@ -170,10 +175,10 @@ func (t *tailing) run(ctx context.Context) (err error) {
 	watcher.Wait()
 	switch {
 	case err == nil:
-		return nil
+		return t.verdict(true)
 	case stopped && errors.Is(err, context.Canceled):
 		t.notices.left()
-		return nil
+		return t.verdict(t.own)
 	}
 	// Nothing more is read; a server that writes to us would wait in vain.
 	err = errors.Join(err, stream.Close())
@@ -181,6 +186,8 @@ func (t *tailing) run(ctx context.Context) (err error) {
 	if errors.Is(err, syscall.EPIPE) {
 		return nil
 	}
+	// Why the stream broke says more than that it is not whole.
+	_ = t.verdict(false)
 	return lost(err)
 }
 

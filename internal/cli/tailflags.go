@@ -26,6 +26,7 @@ type tailFlags struct {
 	session  string
 	reason   string
 	quiet    bool
+	verify   bool
 }
 
 // forMargin is by how much a session outlives --for, so that it is stopped and does not time out.
@@ -43,6 +44,10 @@ Outputs:
   json     the frames of the stream, one a line
   raw      each line's own bytes and nothing else, unsafe to look at on a terminal
   PATTERN  any text with $time $date $level $message $metadata $source $agent $node
+
+With --verify the stream is checked while it is printed: every event has a number, and each number must come
+once, in order, or in a gap that is told; at the end seen, sent and delivered must add up on both sides. The verdict
+goes to standard error, and the exit status is 4 if the stream is not whole.
 
 Lengths of time are written 90s, 10m, 1h30m or as a number of seconds.`
 
@@ -64,6 +69,7 @@ func (t *tailFlags) add(cmd *cobra.Command) {
 	f.StringVar(&t.session, "session", "", "join this session and leave it open")
 	f.StringVar(&t.reason, "reason", "", "why, for the record")
 	f.BoolVarP(&t.quiet, "quiet", "q", false, "no notices but gaps and errors")
+	f.BoolVar(&t.verify, "verify", false, "check that nothing is missing, doubled or miscounted; else exit with 4")
 	fromEnv(f, "output", "SPILE_OUTPUT")
 	for _, name := range []string{"level", "min-level"} {
 		// The only error is that of a flag that does not exist.
