@@ -2,6 +2,7 @@ package tap
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"unicode/utf8"
 
@@ -123,26 +124,54 @@ func (r *rendering) line() []byte {
 // appendLog appends the log frame of e up to its number, which appendFrame adds.
 func (t *Tap) appendLog(dst []byte, e *event.Event) []byte {
 	start := len(dst)
-	dst, p := appendMembers(append(dst, `{"type":"log",`...), e)
+	dst, foreign, p := appendMembers(append(dst, `{"type":"log",`...), e)
 	if p != nil {
 		bare := *e
 		bare.Metadata = failure(p)
-		dst, _ = appendMembers(append(dst[:start], `{"type":"log",`...), &bare)
+		dst, foreign, _ = appendMembers(append(dst[:start], `{"type":"log",`...), &bare)
 	}
 	dst = append(dst, `,"agent":"`...)
 	dst = append(dst, t.agent...)
 	dst = append(dst, `","epoch":1,"seq":`...)
+	if !foreign {
+		return dst
+	}
 	return oneLine(dst, start)
 }
 
-// appendMembers appends the members of e; if a value panics, it gives back what was there, and the panic.
-func appendMembers(dst []byte, e *event.Event) (out []byte, panicked any) {
+// appendMembers appends the members of e, and says whether some of that is JSON which a program made; if a value
+// panics, it gives back what was there, and the panic.
+func appendMembers(dst []byte, e *event.Event) (out []byte, foreign bool, panicked any) {
 	defer func() {
 		if panicked = recover(); panicked != nil {
 			out = dst
 		}
 	}()
-	return event.AppendMembers(dst, e), nil
+	out = event.AppendMembers(dst, e)
+	return out, hasForeign(e.Metadata), nil
+}
+
+// hasForeign says whether m has a value whose JSON is not made here. To look for one is cheaper than to look at every
+// byte of a frame.
+func hasForeign(m event.Metadata) bool {
+	for i := range m {
+		v := &m[i].Value
+		switch v.Kind() {
+		case event.KindJSON:
+			return true
+		case event.KindAny:
+			a := v.Any()
+			_, own := a.(json.Marshaler)
+			if _, text := a.(error); own || !text {
+				return true
+			}
+		case event.KindGroup:
+			if hasForeign(v.Fields()) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // oneLine makes dst from start on one line of valid UTF-8 without control characters. It nearly always is: only JSON
