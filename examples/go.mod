@@ -8,6 +8,8 @@ require (
 	github.com/gofiber/fiber/v3 v3.1.0
 	github.com/labstack/echo/v4 v4.16.0
 	github.com/spilelog/spile v0.0.0
+	github.com/spilelog/spile/adapters v0.0.0
+	go.uber.org/zap v1.28.0
 )
 
 require (
@@ -47,6 +49,7 @@ require (
 	github.com/valyala/fasthttp v1.69.0 // indirect
 	github.com/valyala/fasttemplate v1.2.2 // indirect
 	go.mongodb.org/mongo-driver/v2 v2.5.0 // indirect
+	go.uber.org/multierr v1.11.0 // indirect
 	golang.org/x/arch v0.22.0 // indirect
 	golang.org/x/crypto v0.53.0 // indirect
 	golang.org/x/net v0.56.0 // indirect
@@ -55,4 +58,7 @@ require (
 	google.golang.org/protobuf v1.36.12 // indirect
 )
 
-replace github.com/spilelog/spile => ../
+replace (
+	github.com/spilelog/spile => ../
+	github.com/spilelog/spile/adapters => ../adapters
+)
