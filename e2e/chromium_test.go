@@ -49,7 +49,7 @@ func newTab(t *testing.T) *tab {
 	}
 	p := launch(t, "chromium", exec.Command("chromium", "--headless=new", "--no-sandbox", "--disable-gpu",
 		"--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
-		"--disable-sync", "--remote-debugging-port=0", "--user-data-dir="+profile, "about:blank"))
+		"--disable-sync", "--disable-dev-shm-usage", "--remote-debugging-port=0", "--user-data-dir="+profile, "about:blank"))
 	var address []string
 	await(t, "the browser can be driven", func() bool {
 		address = devtools.FindStringSubmatch(p.out.String())

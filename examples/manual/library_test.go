@@ -293,7 +293,6 @@ func TestOTLP(t *testing.T) {
 	run := func(ctx context.Context) error {
 		collector, err := otlp.New(otlp.Options{
 			Endpoint: endpoint, // such as https://collector.example:4318
-			Compress: false,
 			OnLoss:   func(records int, err error) { fmt.Fprintln(os.Stderr, records, err) },
 		})
 		if err != nil {
