@@ -28,8 +28,8 @@
 //
 // # Accumulator
 //
-// A program that handles stanzas gives their context once, as [Acc]. [Expand] and [ExpandRecord] replace it by user,
-// server, from_jid, to_jid and packet, and exml_packet by packet; what the caller gave explicitly wins.
+// A program that handles stanzas gives their context once, as [Acc]. [NewExpander], [Expand] and [ExpandRecord] replace
+// it by user, server, from_jid, to_jid and packet, and exml_packet by packet; what the caller gave explicitly wins.
 //
 // # Checker
 //

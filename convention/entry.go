@@ -90,7 +90,8 @@ func Recover(operation string, recovered any) (Entry, bool) {
 	if recovered == nil {
 		return Entry{}, false
 	}
-	return Exception(operation, ClassPanic, recovered, stack(afterPanic)), true //spile:ignore LC01 handed on from the caller
+	//spile:ignore LC01 handed on from the caller
+	return Exception(operation, ClassPanic, recovered, stack(afterPanic)), true
 }
 
 // exceptionName is the operation with the suffix of exceptions.
