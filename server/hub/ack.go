@@ -14,7 +14,7 @@ const (
 	ackBytes = 64 << 10
 	// ackRefresh is how often the state is told again, in case the fabric lost a message.
 	ackRefresh = wire.BusyPing
-	// lossCheck is how often the subscription is asked for dropped messages.
+	// lossCheck is how often the subscription is asked for dropped messages, and agents that lagged are looked at.
 	lossCheck = time.Second
 	// ringShare is the part of the ring, in quarters, that all agents together may have under way.
 	ringShare = 3
@@ -97,6 +97,7 @@ func (s *session) publishAcks(ctx context.Context) {
 		case <-refresh.C:
 			s.markAll(false)
 		case <-check.C:
+			s.caughtUp()
 			count := s.sub.Dropped()
 			if count == dropped {
 				continue

@@ -43,6 +43,8 @@ func (h *Hub) serveHTTP(w http.ResponseWriter, r *http.Request, id string, out *
 		writeRefusal(w, refusal)
 		return
 	}
+	out.stalled = v.detach
+	defer out.release()
 	header := w.Header()
 	header.Set("Content-Type", "application/x-ndjson")
 	if out.sse {
@@ -65,6 +67,10 @@ type plainOutput struct {
 	cancel context.CancelFunc
 	dirty  bool
 	buf    []byte
+	// stalled is called when nothing was taken for [wire.SlowViewer]; overdue calls it, and late says that it did.
+	stalled func()
+	overdue *time.Timer
+	late    atomic.Bool
 	// gone is set by cut, so that no deadline that comes after it gives the response more time.
 	gone atomic.Bool
 }
@@ -122,11 +128,12 @@ func (o *plainOutput) spill() error {
 func (o *plainOutput) write(data []byte) error {
 	o.dirty = o.dirty || len(data) > 0
 	for len(data) > 0 {
-		if err := o.deadline(); err != nil {
-			return err
-		}
 		step := data[:min(len(data), stepBytes)]
-		if _, err := o.w.Write(step); err != nil {
+		err := o.inTime(func() error {
+			_, err := o.w.Write(step)
+			return err
+		})
+		if err != nil {
 			return err
 		}
 		data = data[len(step):]
@@ -134,16 +141,37 @@ func (o *plainOutput) write(data []byte) error {
 	return nil
 }
 
-// deadline sets until when the next step must be taken.
-func (o *plainOutput) deadline() error {
-	if err := o.rc.SetWriteDeadline(time.Now().Add(wire.SlowViewer)); err != nil {
+// inTime makes one step, which the viewer must take in time. Who takes it only in as long again still learns why it
+// ends, and its cursor; a response that missed its deadline cannot be written to any more.
+func (o *plainOutput) inTime(step func() error) error {
+	limit := 2 * wire.SlowViewer
+	if o.late.Load() {
+		limit = wire.SlowViewer
+	}
+	if err := o.rc.SetWriteDeadline(time.Now().Add(limit)); err != nil {
 		return fmt.Errorf("set write deadline: %w", err)
 	}
 	if o.gone.Load() {
 		return errCut
 	}
-	return nil
+	if o.overdue == nil {
+		o.overdue = time.AfterFunc(wire.SlowViewer, o.tooLate)
+	} else {
+		o.overdue.Reset(wire.SlowViewer)
+	}
+	defer o.overdue.Stop()
+	return step()
 }
+
+// tooLate notes that the viewer made no progress for too long: it no longer counts as one.
+func (o *plainOutput) tooLate() {
+	o.late.Store(true)
+	o.stalled()
+}
+
+// release lets go of the response when the viewer has gone, which nobody can cut any more: a timer that was stopped
+// stays in memory for a while, with all that it holds.
+func (o *plainOutput) release() { o.w, o.rc, o.cancel = nil, nil, nil }
 
 // flush hands everything to the socket and frees the buffer.
 func (o *plainOutput) flush() error {
@@ -155,10 +183,7 @@ func (o *plainOutput) flush() error {
 		return nil
 	}
 	o.dirty = false
-	if err := o.deadline(); err != nil {
-		return err
-	}
-	return o.rc.Flush()
+	return o.inTime(o.rc.Flush)
 }
 
 // bye has nothing to say: the end of the body is the end.
@@ -172,5 +197,5 @@ func (o *plainOutput) cut() {
 	o.cancel()
 }
 
-// slow is never so: a response that missed its deadline cannot be written to any more.
-func (o *plainOutput) slow() bool { return false }
+// slow says that the viewer stood still for too long.
+func (o *plainOutput) slow() bool { return o.late.Load() }

@@ -62,10 +62,13 @@ type Hub struct {
 	// buffers is what the viewers' connections gather small writes in.
 	buffers sync.Pool
 
-	// mu guards sessions and closed.
+	// mu guards the fields below.
 	mu       sync.Mutex
 	sessions map[string]*session
-	closed   bool
+	// leaving are the ended sessions whose viewers are seen off; past is what those before them added up to.
+	leaving map[*session]struct{}
+	past    Totals
+	closed  bool
 	// ending counts the goroutines that see the viewers of ended sessions off; Close waits for them.
 	ending sync.WaitGroup
 }
@@ -85,7 +88,10 @@ func New(o Options) *Hub {
 	if size == 0 {
 		size = wire.RingBytes
 	}
-	return &Hub{fabric: o.Fabric, log: log, decoder: decoder, ring: size, sessions: map[string]*session{}}
+	return &Hub{
+		fabric: o.Fabric, log: log, decoder: decoder, ring: size, sessions: map[string]*session{},
+		leaving: map[*session]struct{}{}, past: newTotals(),
+	}
 }
 
 // Open begins to serve a session. Opening a session that is open changes nothing.
@@ -140,8 +146,12 @@ func (h *Hub) End(ctx context.Context, id string, reason wire.EndReason) wire.Ac
 	defer h.mu.Unlock()
 	if h.sessions[id] == s {
 		delete(h.sessions, id)
+		h.leaving[s] = struct{}{}
 		// Whoever stopped the session does not wait for viewers that do not read.
-		h.ending.Go(func() { s.finish(drainLimit + closeLimit) })
+		h.ending.Go(func() {
+			s.finish(drainLimit + closeLimit)
+			h.left(s)
+		})
 	}
 	return accounts
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"time"
 	"unicode/utf8"
 
 	"github.com/spilelog/spile/wire"
@@ -15,6 +16,8 @@ const (
 	maxEpochs = 16
 	// maxReasons bounds the reasons in an agent's accounts.
 	maxReasons = 32
+	// lagCalm is how long after its last skip an agent counts as lagging: longer than from one skip to the next.
+	lagCalm = 3 * wire.LagLimit
 )
 
 // agentState is what the hub knows of one agent in one session; the session's lock guards it.
@@ -32,7 +35,9 @@ type agentState struct {
 	status                     wire.StreamStatus
 	problem                    *wire.Error
 	statusVersion              uint64
-	accounts                   wire.AgentAccounts
+	// laggedAt is when the agent last said that it skipped what it could not match in time.
+	laggedAt time.Time
+	accounts wire.AgentAccounts
 
 	// acked is the last item that was taken; taken and underway count bytes since the last acknowledgement and
 	// beyond it.
@@ -162,6 +167,17 @@ func (s *session) setStatusLocked(a *agentState, status wire.StreamStatus) {
 	s.wakeLocked()
 }
 
+// caughtUp tells of the agents that skipped nothing for a while that they keep up again.
+func (s *session) caughtUp() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, a := range s.agents {
+		if a.status == wire.StreamLagging && time.Since(a.laggedAt) >= lagCalm {
+			s.setStatusLocked(a, wire.StreamStreaming)
+		}
+	}
+}
+
 // expectLocked says whether an item is the next one. A double is acknowledged again, one too far asks for a resend.
 func (s *session) expectLocked(a *agentState, epoch, item uint64) bool {
 	switch {
@@ -279,6 +295,10 @@ func (s *session) takeGap(index int, g *wire.GapItem) error {
 	}
 	e.data = data
 	s.acceptLocked(a, e)
+	if gap.Reason == wire.ReasonLagging {
+		a.laggedAt = time.Now()
+		s.setStatusLocked(a, wire.StreamLagging)
+	}
 	return nil
 }
 
@@ -290,7 +310,9 @@ func (s *session) takeReport(index int, r *wire.Report) {
 	if s.ended {
 		return
 	}
-	a.accounts = presentAccounts(r.Accounts)
+	accounts := presentAccounts(r.Accounts)
+	s.sums.addAgent(a.accounts, accounts)
+	a.accounts = accounts
 	s.version++
 	switch r.State {
 	case wire.ReportOpen:

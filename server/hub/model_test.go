@@ -30,6 +30,8 @@ type gate struct {
 	stalled bool
 	cut     bool
 	body    bytes.Buffer
+	// deadline is when a write that waits fails.
+	deadline time.Time
 }
 
 func newGate() *gate {
@@ -43,19 +45,22 @@ func (g *gate) WriteHeader(int)     {}
 func (g *gate) Flush()              {}
 
 func (g *gate) SetWriteDeadline(at time.Time) error {
-	if time.Until(at) < 0 {
-		g.set(func() { g.cut = true })
-	}
+	left := time.Until(at)
+	g.set(func() { g.cut, g.deadline = g.cut || left < 0, at })
 	return nil
 }
 
 func (g *gate) Write(p []byte) (int, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for g.stalled && !g.cut {
+	if g.stalled {
+		wake := time.AfterFunc(time.Until(g.deadline), func() { g.set(func() {}) })
+		defer wake.Stop()
+	}
+	for g.stalled && !g.cut && time.Now().Before(g.deadline) {
 		g.cond.Wait()
 	}
-	if g.cut {
+	if g.cut || g.stalled {
 		return 0, os.ErrDeadlineExceeded
 	}
 	defer g.cond.Broadcast()

@@ -26,6 +26,8 @@ type piece struct {
 	// from and to are the numbers it stands for; count is 0 for none.
 	from, to, count uint64
 	data            []byte
+	// reason is why, for an entryGap.
+	reason string
 	// moves says that the piece moves the cursor, to event to of its epoch.
 	moves bool
 }
@@ -197,6 +199,7 @@ func (v *viewer) enterLocked(i int, r *epochRange) {
 	if changed && r.opening != nil {
 		v.queueLocked(piece{
 			kind: entryGap, agent: i, epoch: r.epoch, to: p.seq, data: r.opening, moves: true,
+			reason: wire.ReasonJournalLost,
 		})
 	}
 }
@@ -214,7 +217,7 @@ func (v *viewer) gapLocked(i int, epoch, from, to uint64, reason string) {
 	}
 	v.queueLocked(piece{
 		kind: entryGap, agent: i, epoch: epoch, from: from, to: to, count: gap.Count, data: data,
-		moves: true,
+		reason: reason, moves: true,
 	})
 }
 
@@ -273,10 +276,7 @@ func (v *viewer) takeEntryLocked(e *entry) {
 		}
 		return
 	case e.count == 0:
-		// Whoever has seen events behind it was told; at the very place it is told again rather than not at all.
-		if at.epoch < e.epoch || at.epoch == e.epoch && at.seq < e.first {
-			v.queueLocked(piece{kind: e.kind, agent: i, epoch: e.epoch, data: e.data})
-		}
+		v.takeLossLocked(e)
 		return
 	}
 	last := e.first + e.count - 1
@@ -293,8 +293,17 @@ func (v *viewer) takeEntryLocked(e *entry) {
 	}
 	v.queueLocked(piece{
 		kind: e.kind, agent: i, epoch: e.epoch, from: from, to: last, count: last - from + 1, moves: true,
-		data: skipFrames(e.data, from-e.first),
+		data: skipFrames(e.data, from-e.first), reason: e.reason(),
 	})
+}
+
+// takeLossLocked queues an announcement without numbers, unless the viewer stands behind it.
+func (v *viewer) takeLossLocked(e *entry) {
+	at := &v.at[e.agent]
+	// Whoever has seen events behind it was told; at the very place it is told again rather than not at all.
+	if at.epoch < e.epoch || at.epoch == e.epoch && at.seq < e.first {
+		v.queueLocked(piece{kind: e.kind, agent: e.agent, epoch: e.epoch, data: e.data})
+	}
 }
 
 // skipFrames is data without its first n frames.

@@ -55,6 +55,14 @@ type entry struct {
 	gap *wire.Control
 }
 
+// reason is why, for an entryGap.
+func (e *entry) reason() string {
+	if e.gap == nil {
+		return ""
+	}
+	return e.gap.Reason
+}
+
 // note is an announcement without numbers that left the ring.
 type note struct {
 	place uint64
@@ -80,6 +88,8 @@ type session struct {
 	ring    *ring.Ring[*entry]
 	notes   []note
 	viewers map[*viewer]struct{}
+	// sums are what this session adds to the hub's totals, but for what is still offered to its viewers.
+	sums Totals
 	// wake is closed and replaced whenever a viewer may have something to do.
 	wake chan struct{}
 	// consumed is the place behind the last entry that the fastest viewer has taken.
@@ -102,7 +112,7 @@ func newSession(h *Hub, config Session) (*session, error) {
 		hub: h, config: config, expires: config.ExpiresAt,
 		kick: make(chan struct{}, 1), done: make(chan struct{}), stop: func() {},
 		byID: map[[16]byte]int{}, ring: ring.New[*entry](h.ring), viewers: map[*viewer]struct{}{},
-		wake: make(chan struct{}), newState: make(chan struct{}),
+		wake: make(chan struct{}), newState: make(chan struct{}), sums: newTotals(),
 	}
 	for i, ref := range config.Agents {
 		id, err := wire.ParseUUID(ref.ID)

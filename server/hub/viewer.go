@@ -120,6 +120,7 @@ func (v *viewer) detach() {
 		return
 	}
 	delete(s.viewers, v)
+	s.sums.Viewers.Offered += v.offeredLocked()
 	if len(s.viewers) == 0 && !s.ended {
 		for _, a := range s.agents {
 			s.ackLocked(a)
@@ -158,7 +159,7 @@ func (v *viewer) run(ctx context.Context) {
 		if err = v.tellRegular(&g); err != nil {
 			break
 		}
-		if err = v.out.flush(); err != nil {
+		if err = v.flush(); err != nil {
 			break
 		}
 		if g.ended {
@@ -172,6 +173,17 @@ func (v *viewer) run(ctx context.Context) {
 		case <-ctx.Done():
 		}
 	}
+}
+
+// flush hands everything to the socket; a viewer that took it too late is told so and ends.
+func (v *viewer) flush() error {
+	if err := v.out.flush(); err != nil {
+		return err
+	}
+	if v.out.slow() {
+		return v.sayTooSlow()
+	}
+	return nil
 }
 
 // look takes what is there and the session's state, in one step.
@@ -321,13 +333,18 @@ func (v *viewer) deliver() error {
 
 // commit accounts for the pieces that were written.
 func (v *viewer) commit() {
+	s := v.session
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for i := range v.pieces {
 		p := &v.pieces[i]
 		switch at := &v.at[p.agent]; p.kind {
 		case entryFrames:
 			at.delivered += p.count
+			s.sums.Viewers.Delivered += p.count
 		case entryGap:
 			at.gapped += p.count
+			s.sums.addGapped(p.reason, p.count)
 		}
 		*p = piece{}
 	}
@@ -335,9 +352,6 @@ func (v *viewer) commit() {
 	if cap(v.pieces) > keepPieces {
 		v.pieces = nil
 	}
-	s := v.session
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if _, attached := s.viewers[v]; attached {
 		s.consumeLocked(v.place)
 	}

@@ -1,0 +1,136 @@
+package hub_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/spilelog/spile/server/hub"
+	"github.com/spilelog/spile/wire"
+)
+
+// TestSlowViewerOverPlainHTTPIsTold ends a viewer that takes nothing for too long, and tells the one that comes back
+// in time why, with the cursor behind everything that it took.
+func TestSlowViewerOverPlainHTTPIsTold(t *testing.T) {
+	serve := map[string]func(*hub.Hub, http.ResponseWriter, *http.Request){
+		"sse":    func(h *hub.Hub, w http.ResponseWriter, r *http.Request) { h.ServeSSE(w, r, sessionID, hub.View{}) },
+		"ndjson": func(h *hub.Hub, w http.ResponseWriter, r *http.Request) { h.ServeNDJSON(w, r, sessionID, hub.View{}) },
+	}
+	for name, test := range map[string]struct {
+		stall time.Duration
+		told  bool
+		stays bool
+	}{
+		"back-in-time":  {wire.SlowViewer - time.Second, false, true},
+		"back-late":     {wire.SlowViewer + time.Second, true, false},
+		"does-not-come": {3 * wire.SlowViewer, false, false},
+	} {
+		for over, call := range serve {
+			t.Run(name+"-"+over, func(t *testing.T) {
+				timed(t, time.Hour, func(t *testing.T, h *hub.Hub, a *fakeAgent) {
+					ctx, leave := context.WithCancel(t.Context())
+					defer leave()
+					g := newGate()
+					done := make(chan struct{})
+					go func() {
+						defer close(done)
+						call(h, g, httptest.NewRequest(http.MethodGet, "/", nil).WithContext(ctx))
+					}()
+					synctest.Wait()
+					g.set(func() { g.stalled = true })
+					a.send(a.batch(3))
+					<-time.After(test.stall)
+					synctest.Wait()
+					if watched := h.Viewers(sessionID) == 1; watched != test.stays {
+						t.Errorf("counts as a viewer: %v, want %v", watched, test.stays)
+					}
+					g.set(func() { g.stalled = false })
+					synctest.Wait()
+					checkSlow(t, g.text(), test.told, a)
+					if test.stays {
+						leave()
+					}
+					<-done
+				})
+			})
+		}
+	}
+}
+
+// checkSlow looks for the error of a slow viewer at the end of what it took.
+func checkSlow(t *testing.T, text string, told bool, a *fakeAgent) {
+	t.Helper()
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	last := strings.TrimPrefix(lines[len(lines)-1], "data: ")
+	if !told {
+		if strings.Contains(text, string(wire.CodeSlowViewer)) {
+			t.Errorf("told %s", last)
+		}
+		return
+	}
+	var c wire.Control
+	if err := json.Unmarshal([]byte(last), &c); err != nil {
+		t.Fatalf("%q: %v", last, err)
+	}
+	want := wire.Cursor{{Agent: a.uuid, Epoch: 1, Seq: 3}}.String()
+	if c.Event != wire.EventError || c.Code != wire.CodeSlowViewer || c.Cursor != want {
+		t.Errorf("told %s, want the error slow_viewer with the cursor %s", last, want)
+	}
+	if n := strings.Count(text, `"type":"log"`); n != 3 {
+		t.Errorf("took %d events, want 3", n)
+	}
+}
+
+// TestLaggingIsTold tells that an agent skips what it cannot match, and that it keeps up again.
+func TestLaggingIsTold(t *testing.T) {
+	timed(t, time.Hour, func(t *testing.T, h *hub.Hub, a *fakeAgent) {
+		w := watch(h, hub.View{AllEvents: true})
+		defer w.leave()
+		statuses := func() (out []wire.StreamStatus) {
+			synctest.Wait()
+			for _, c := range controls(t, w) {
+				if c.Event == wire.EventAgentStatus {
+					out = append(out, c.Status)
+				}
+			}
+			return out
+		}
+		skip := func() {
+			a.lost(wire.Control{Unit: wire.UnitBytes, Count: 100, File: "/var/log/a", Reason: wire.ReasonLagging})
+		}
+		_ = statuses()
+		skip()
+		want := []wire.StreamStatus{wire.StreamStreaming, wire.StreamLagging}
+		if got := statuses(); len(got) != 2 || got[1] != want[1] {
+			t.Fatalf("after a skip: %v, want %v", got, want)
+		}
+		<-time.After(2 * wire.LagLimit)
+		skip()
+		<-time.After(2 * wire.LagLimit)
+		if got := statuses(); len(got) != 2 {
+			t.Fatalf("while it skips: %v, want %v", got, want)
+		}
+		<-time.After(3 * wire.LagLimit)
+		if got := statuses(); len(got) != 3 || got[2] != wire.StreamStreaming {
+			t.Errorf("after it has kept up: %v, want streaming again", got)
+		}
+		if n := strings.Count(w.gate.text(), `"reason":"lagging"`); n != 2 {
+			t.Errorf("told %d gaps, want 2", n)
+		}
+	})
+}
+
+// lost sends the next item, a gap without numbers.
+func (a *fakeAgent) lost(gap wire.Control) {
+	gap.Type, gap.Event, gap.Agent, gap.Epoch = "control", wire.EventGap, a.id, a.epoch
+	data, err := wire.AppendLink(nil, wire.LinkGap, wire.GapItem{Session: sessionID, Epoch: a.epoch, Item: a.item, Gap: gap})
+	if err != nil {
+		a.tb.Fatal(err)
+	}
+	a.send(a.keep(data, 0, 0))
+}
