@@ -44,6 +44,12 @@ func Compile(f wire.Filters) (*Matcher, error) {
 	return m, nil
 }
 
+// Scope returns the matcher of the events that carry key with the value: of one scope that needs no splitting, so that
+// its key may hold colons.
+func Scope(key, value string) *Matcher {
+	return &Matcher{levels: event.AllLevels, scopes: []scope{{key, value}}}
+}
+
 // Source says whether events of the source name pass. A glob's * and ? stay within one part between slashes, ** spans
 // parts; case counts; a name that equals the glob passes whatever characters it holds. It is meant to be asked once
 // per file, not per line.
@@ -91,8 +97,8 @@ func (m *Matcher) Event(ev *event.Event) bool {
 	return true
 }
 
-// holds says whether ev carries the key with the value, as text. Of a key that is there twice the first counts, which is
-// that of the logger, so that a logger whose records cannot match is known beforehand. A value without a text never
+// holds says whether ev carries the key with the value, as text. Of a key that is there twice the first counts, which
+// is that of the logger, so that a logger whose records cannot match is known beforehand. A value without a text never
 // matches, but nil matches the empty text. The event's own source, level and message count as keys where the metadata
 // has none of that name; a level compares in either of its spellings and in any case.
 func (s *scope) holds(ev *event.Event) bool {

@@ -236,3 +236,12 @@ func TestMatcherConcurrently(t *testing.T) {
 	}
 	group.Wait()
 }
+
+func TestScopeWithColonInKey(t *testing.T) {
+	for value, want := range map[string]bool{"1:2": true, "1": false} {
+		e := &event.Event{Metadata: event.Metadata{{Key: "a:b", Value: event.String(value)}}}
+		if got := Scope("a:b", "1:2").Event(e); got != want {
+			t.Errorf("a:b=%s: %v", value, got)
+		}
+	}
+}

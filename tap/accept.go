@@ -2,7 +2,6 @@ package tap
 
 import (
 	"mime"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -75,12 +74,18 @@ func acceptable(header []string) (encoding, *wire.Error) {
 	if len(wishes) == 0 {
 		return encodingText, nil
 	}
+	refused := map[string]bool{}
+	for _, w := range wishes {
+		if w.quality == 0 {
+			refused[w.name] = true
+		}
+	}
 	best, found := wish{}, encodingText
 	for _, w := range wishes {
 		if w.quality <= best.quality {
 			continue
 		}
-		if e, ok := w.serve(wishes); ok {
+		if e, ok := w.serve(refused); ok {
 			best, found = w, e
 		}
 	}
@@ -97,14 +102,13 @@ func acceptable(header []string) (encoding, *wire.Error) {
 
 // serve is what a range stands for, and whether there is such a thing: a wildcard never stands for what is refused
 // elsewhere in the header.
-func (w wish) serve(all []wish) (encoding, bool) {
+func (w wish) serve(refused map[string]bool) (encoding, bool) {
 	prefix, wild := strings.CutSuffix(w.name, "*")
 	for _, m := range mediaTypes {
 		if w.name == m.name {
 			return m.encoding, true
 		}
-		refused := slices.Contains(all, wish{name: m.name})
-		if wild && !refused && (prefix == "*/" || strings.HasPrefix(m.name, prefix)) {
+		if wild && !refused[m.name] && (prefix == "*/" || strings.HasPrefix(m.name, prefix)) {
 			return m.encoding, true
 		}
 	}

@@ -24,8 +24,8 @@
 //
 // Keys are those of Options.Metadata, whose fields are named with dots, and source, level and message. Values compare
 // as text. A value without a text, such as a struct, matches nothing, nor does one whose method panics. If a record has
-// a key twice, either may match. But a logger that carries the key with another value is passed over at once: a call of
-// its own that gives the key again with the wanted value is then seen only if some other backend takes that call too.
+// a key twice, the first value decides, which is that of the logger before that of the call and that of the context. So
+// a logger that carries the key with another value is passed over at once.
 //
 // Whatever the query says that cannot be is answered with 400 and a JSON body that names what is allowed. There is no
 // request that opens a stream with less of a filter than it asked for.

@@ -41,6 +41,9 @@ const (
 	restTime = 2 * time.Millisecond
 	// keepScratch bounds the memory that the encoding of one record leaves behind for the next.
 	keepScratch = 64 << 10
+	// servingFactor is how many times as many requests as streams may be under way: a stream that is cut off is over,
+	// but where the server knows no deadlines its last write may hang on.
+	servingFactor = 2
 	// retryAfter is when to come back if there are too many streams.
 	retryAfter = 10 * time.Second
 	// maxEcho bounds how much of a request an error repeats.
@@ -82,7 +85,8 @@ type Options struct {
 
 	// MaxDuration is how long a stream may last; 0 is [DefaultMaxDuration].
 	MaxDuration time.Duration
-	// MaxStreams is how many streams may be open at once; 0 is [DefaultMaxStreams].
+	// MaxStreams is how many streams may be open at once; 0 is [DefaultMaxStreams]. Behind a server without write
+	// deadlines as many again that were cut off may still wait for their last write.
 	MaxStreams int
 	// Buffer is how many bytes wait for slow viewers; 0 is [DefaultBuffer]. Viewers who ask for the same share it. While
 	// a write is under way there may be as many again.

@@ -37,7 +37,7 @@ type ask struct {
 	key      string
 	level    slog.Level
 	encoding encoding
-	// matcher has the pattern, and the scopes that metadata alone decides.
+	// matcher has the pattern.
 	matcher   *filter.Matcher
 	patterned bool
 	scopes    []scope
@@ -172,30 +172,15 @@ func (t *Tap) parseFilter(a *ask, values url.Values, bad problems) {
 			bad[keyScope] = why
 			return
 		}
-		a.scopes = append(a.scopes, scope{key: key, value: value, place: isPlace(key)})
+		a.scopes = append(a.scopes, scope{
+			key: key, value: value, matcher: filter.Scope(key, value), place: isPlace(key),
+		})
 		filters.Scope = append(filters.Scope, key+":"+value)
 	}
+	// Scopes are compiled here only to be checked: they match one by one.
 	var err error
 	if a.matcher, err = filter.Compile(filters); err != nil {
 		explain(err, bad)
-		return
-	}
-	var plain wire.Strings
-	for i := range a.scopes {
-		s := &a.scopes[i]
-		if s.matcher, err = filter.Compile(wire.Filters{Scope: filters.Scope[i : i+1]}); err != nil {
-			explain(err, bad)
-			return
-		}
-		if !s.place {
-			plain = append(plain, filters.Scope[i])
-		}
-	}
-	if len(plain) < len(filters.Scope) {
-		filters.Scope = plain
-		if a.matcher, err = filter.Compile(filters); err != nil {
-			explain(err, bad)
-		}
 	}
 }
 
@@ -220,8 +205,6 @@ func (t *Tap) splitScope(text string) (key, value, why string) {
 			"value, split at the first " + quote(t.o.Separator) + "; " + t.allowedKeys()
 	case !t.mayName(key):
 		return "", "", "unknown key " + quote(key) + ": " + t.allowedKeys()
-	case strings.Contains(key, ":"):
-		return "", "", "the key " + quote(key) + " holds a colon, so that no scope can name it"
 	}
 	return key, value, ""
 }

@@ -46,7 +46,17 @@ func TestQueryRefused(t *testing.T) {
 
 func TestScopeOfKeyWithColon(t *testing.T) {
 	r := newRig(t, Options{Metadata: []string{"a:b"}, Separator: "="})
-	refused(t, r, query("scope", "a:b=1"), "colon")
+	refused(t, r, query("scope", "a:c=1"), "must be one of a:b")
+	v := r.watchAt(t, query("scope", "a:b=1=2", "format", "text"))
+	r.logger.Info("other", "a:b", "1", "a", "b=1=2")
+	r.logger.Info("this", "a:b", "1=2")
+	if err := r.tap.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	<-v.done
+	if got := v.String(); strings.Contains(got, "other") || !strings.Contains(got, "this") {
+		t.Errorf("got %q", got)
+	}
 }
 
 func TestAccept(t *testing.T) {

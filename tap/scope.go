@@ -14,19 +14,19 @@ func (t *Tap) passes(a *ask, e *event.Event) (ok bool) {
 			ok = false
 		}
 	}()
-	if !a.matcher.Event(e) {
-		return false
-	}
 	for i := range a.scopes {
-		if a.scopes[i].place && !t.placed(&a.scopes[i], e) {
+		if !t.holds(&a.scopes[i], e) {
 			return false
 		}
 	}
 	return true
 }
 
-// placed is the verdict of a scope whose key the place of the call may give.
-func (t *Tap) placed(s *scope, e *event.Event) bool {
+// holds is the verdict of one scope. The place of the call may give what the metadata does not have.
+func (t *Tap) holds(s *scope, e *event.Event) bool {
+	if !s.place {
+		return s.matcher.Event(e)
+	}
 	if _, found := e.Metadata.Get(s.key); found {
 		return s.matcher.Event(e)
 	}

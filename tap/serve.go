@@ -17,7 +17,7 @@ func (t *Tap) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, r, refusal)
 		return
 	}
-	a, refusal := t.parse(r)
+	a, refusal := t.accept(w, r)
 	if refusal != nil {
 		refuse(w, r, refusal)
 		return
@@ -29,10 +29,6 @@ func (t *Tap) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodHead {
 		t.setHeaders(w.Header(), a.encoding, head)
 		w.WriteHeader(http.StatusOK)
-		return
-	}
-	if !canFlush(w) {
-		refuse(w, r, wire.Errorf(wire.CodeInternal, "the server, or what wraps this handler, cannot stream a response"))
 		return
 	}
 	s, p, refusal := t.start(a)
@@ -50,6 +46,24 @@ func (t *Tap) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	// An error says that the viewer has gone, or was cut off: nobody is left who could be told.
 	_ = v.run(r.Context(), p)
+}
+
+// accept reads what r asks for, and says why it cannot be had, as far as that is known without opening a stream.
+func (t *Tap) accept(w http.ResponseWriter, r *http.Request) (*ask, *wire.Error) {
+	if r.ContentLength != 0 {
+		// As long as a body is not read to its end, net/http does not notice that the viewer leaves.
+		return nil, wire.Invalid("body", "a stream is asked for without one: must be empty")
+	}
+	a, refusal := t.parse(r)
+	if refusal != nil {
+		return nil, refusal
+	}
+	if !canFlush(w) {
+		return nil, wire.Errorf(wire.CodeInternal, "the server, or what wraps this handler, cannot stream a response")
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return a, t.fullLocked()
 }
 
 // canFlush says whether what is written to w can be sent at once. Without that nobody would see anything live.

@@ -129,11 +129,8 @@ func (t *Tap) shut(ctx context.Context) error {
 func (t *Tap) start(a *ask) (*stream, past, *wire.Error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	switch {
-	case t.closed:
-		return nil, past{}, wire.Errorf(wire.CodeUnavailable, "this log is closed")
-	case len(t.open) >= t.o.MaxStreams:
-		return nil, past{}, wire.Errorf(wire.CodeRateLimited, "%d streams are open, which is the limit", len(t.open))
+	if refusal := t.fullLocked(); refusal != nil {
+		return nil, past{}, refusal
 	}
 	release := t.lower(a.level)
 	var s *stream
@@ -152,6 +149,20 @@ func (t *Tap) start(a *ask) (*stream, past, *wire.Error) {
 	t.serving++
 	t.levelLocked()
 	return s, p, nil
+}
+
+// fullLocked says why no stream can be opened now, nil if one can.
+func (t *Tap) fullLocked() *wire.Error {
+	switch {
+	case t.closed:
+		return wire.Errorf(wire.CodeUnavailable, "this log is closed")
+	case len(t.open) >= t.o.MaxStreams:
+		return wire.Errorf(wire.CodeRateLimited, "%d streams are open, which is the limit", len(t.open))
+	case t.serving >= servingFactor*t.o.MaxStreams:
+		return wire.Errorf(wire.CodeRateLimited, "the server still writes to %d viewers whose streams have ended",
+			t.serving-len(t.open))
+	}
+	return nil
 }
 
 // tapeLocked is the tape of those who ask for the same as a.
