@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"unicode/utf8"
 )
 
 // printable says whether a program's value has a text of its own.
@@ -65,7 +66,28 @@ func appendAnyJSON(dst []byte, a any) []byte {
 	if err := enc.Encode(a); err != nil {
 		return AppendString(dst, "!ERROR:"+err.Error())
 	}
-	return append(dst, bytes.TrimSuffix(buf.Bytes(), []byte("\n"))...)
+	return appendHarmless(dst, bytes.TrimSuffix(buf.Bytes(), []byte("\n")))
+}
+
+// appendHarmless appends JSON in one line as [AppendString] would have made it: encoding/json lets characters pass that
+// control a terminal or the direction of writing, and of a json.Marshaler invalid UTF-8 too. All of that can only stand
+// in strings.
+func appendHarmless(dst, text []byte) []byte {
+	start := 0
+	for i := 0; i < len(text); {
+		if b := text[i]; b < utf8.RuneSelf && b != 0x7f {
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRune(text[i:])
+		if r == utf8.RuneError && size == 1 || Controls(r) {
+			dst = append(dst, text[start:i]...)
+			dst = append(dst, '\\', 'u', hexDigits[r>>12], hexDigits[r>>8&0xf], hexDigits[r>>4&0xf], hexDigits[r&0xf])
+			start = i + size
+		}
+		i += size
+	}
+	return append(dst, text[start:]...)
 }
 
 // appendStrings appends a list of texts, the one list that conventions ask for.
