@@ -1,7 +1,6 @@
 package spile
 
 import (
-	"fmt"
 	"io"
 )
 
@@ -79,7 +78,7 @@ func (b *buffer) shrink(size int) {
 func writeGuarded(w io.Writer, p []byte) (n int, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			n, err = 0, fmt.Errorf("panic: %v", r)
+			n, err = 0, errorOf("panic", r)
 		}
 	}()
 	n, err = w.Write(p)

@@ -109,7 +109,7 @@ func (h *Handler) log(ctx context.Context, b Backend, e *event.Event) error {
 	base := b.Settings()
 	base.failed.Add(1)
 	name := base.Name()
-	err = fmt.Errorf("log to %s: %w", name, err)
+	err = errorOf("log to "+name, err)
 	if report := h.core.onError.Load(); report != nil {
 		return errors.Join(err, tell(*report, name, err))
 	}
@@ -120,17 +120,31 @@ func (h *Handler) log(ctx context.Context, b Backend, e *event.Event) error {
 func logGuarded(ctx context.Context, b Backend, e *event.Event) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v", p)
+			err = errorOf("panic", p)
 		}
 	}()
 	return b.Log(ctx, e)
+}
+
+// errorOf is an error of what failed and why, which is an error or what somebody panicked with. Both come from
+// elsewhere, and their methods may panic when they are asked for a text.
+func errorOf(what string, why any) (err error) {
+	defer func() {
+		if recover() != nil {
+			err = fmt.Errorf("%s: a %T without a text", what, why)
+		}
+	}()
+	if cause, ok := why.(error); ok {
+		return fmt.Errorf("%s: %w", what, cause)
+	}
+	return fmt.Errorf("%s: %v", what, why)
 }
 
 // tell calls report, and makes a panic of it an error.
 func tell(report func(backend string, err error), name string, lost error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("report a lost record: panic: %v", p)
+			err = errorOf("report a lost record: panic", p)
 		}
 	}()
 	report(name, lost)
@@ -203,7 +217,7 @@ func (h *Handler) each(verb string, do func(Backend) error) error {
 	var errs []error
 	for _, b := range h.core.routes.Load().backends {
 		if err := guarded(b, do); err != nil {
-			errs = append(errs, fmt.Errorf("%s backend %s: %w", verb, b.Settings().Name(), err))
+			errs = append(errs, errorOf(verb+" backend "+b.Settings().Name(), err))
 		}
 	}
 	return errors.Join(errs...)
@@ -213,7 +227,7 @@ func (h *Handler) each(verb string, do func(Backend) error) error {
 func guarded(b Backend, do func(Backend) error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v", p)
+			err = errorOf("panic", p)
 		}
 	}()
 	return do(b)

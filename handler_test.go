@@ -178,12 +178,19 @@ func TestNames(t *testing.T) {
 	New(newProbe("n", nil), newProbe("n", nil))
 }
 
+// mute is an error, and a value to panic with, that panics when it is asked for a text.
+type mute struct{}
+
+func (mute) Error() string { panic(mute{}) }
+
 func TestOneFailingBackendStopsNobody(t *testing.T) {
 	fails := map[string]func() error{
 		"error":            func() error { return errProbe },
 		"panic":            func() error { panic("boom") },
 		"panic-error":      func() error { panic(errProbe) },
 		"panic-of-runtime": func() error { return []error{}[len(t.Name())] },
+		"error-of-no-text": func() error { return mute{} },
+		"panic-of-no-text": func() error { panic(mute{}) },
 	}
 	for name, fail := range fails {
 		t.Run(name, func(t *testing.T) {
@@ -229,6 +236,17 @@ func TestPanickingReporterStopsNobody(t *testing.T) {
 	}
 	if len(last.texts()) != 1 {
 		t.Error("the other did not get the record")
+	}
+}
+
+func TestReporterThatPanicsWithNoText(t *testing.T) {
+	bad := newProbe("bad", nil)
+	bad.fail = func() error { return errProbe }
+	h := New(bad)
+	h.OnError(func(string, error) { panic(mute{}) })
+	slog.New(h).Info("m") // Nothing of that may reach the caller.
+	if bad.Failed() != 1 {
+		t.Errorf("failed: got %d", bad.Failed())
 	}
 }
 
