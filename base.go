@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"weak"
 
 	"github.com/spilelog/spile/event"
 	"github.com/spilelog/spile/format"
@@ -35,9 +36,10 @@ type Base struct {
 	bindings  atomic.Pointer[namespace.Bindings] // nil while there are none
 	failed    atomic.Uint64
 
-	// mu serialises the changes and guards watchers: those who are told of each change, after it.
+	// mu serialises the changes and guards watchers: those who are told of each change, after it. A handler that the
+	// program has forgotten is not kept for that.
 	mu       sync.Mutex
-	watchers []*core
+	watchers []weak.Pointer[core]
 }
 
 // NewBase returns a Base of the given name.
@@ -171,7 +173,9 @@ func (b *Base) change(apply func()) {
 	watchers := slices.Clone(b.watchers)
 	b.mu.Unlock()
 	for _, w := range watchers {
-		w.refresh()
+		if c := w.Value(); c != nil {
+			c.refresh()
+		}
 	}
 }
 
@@ -179,14 +183,15 @@ func (b *Base) change(apply func()) {
 func (b *Base) watch(c *core) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.watchers = append(b.watchers, c)
+	b.watchers = slices.DeleteFunc(b.watchers, func(w weak.Pointer[core]) bool { return w.Value() == nil })
+	b.watchers = append(b.watchers, weak.Make(c))
 }
 
 // unwatch ends what watch began, once.
 func (b *Base) unwatch(c *core) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if i := slices.Index(b.watchers, c); i >= 0 {
+	if i := slices.Index(b.watchers, weak.Make(c)); i >= 0 {
 		b.watchers = slices.Delete(b.watchers, i, i+1)
 	}
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // alwaysAsk is a threshold below every level: no call can be decided by it alone.
-const alwaysAsk = math.MinInt64
+const alwaysAsk = math.MinInt
 
 // core is what a handler and all that were derived from it share.
 type core struct {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -346,4 +347,21 @@ func TestChangeIsSeenAtOnce(t *testing.T) {
 	}
 	close(ready)
 	<-done
+}
+
+func TestForgottenHandlersAreNotKept(t *testing.T) {
+	b := newProbe("b", nil)
+	gone := make(chan struct{})
+	runtime.AddCleanup(New(b).core, func(gone chan struct{}) { close(gone) }, gone)
+	runtime.GC()
+	select {
+	case <-gone:
+	case <-time.After(5 * time.Second):
+		t.Fatal("a backend keeps a handler that the program has forgotten")
+	}
+	h := New(b) // One that is not forgotten still hears of changes.
+	b.SetLevel(slog.LevelDebug)
+	if n := len(b.watchers); n != 1 || !h.Enabled(t.Context(), slog.LevelDebug) {
+		t.Errorf("%d watchers, and the handler did not hear of the change", n)
+	}
 }
