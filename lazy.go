@@ -3,6 +3,7 @@ package spile
 import (
 	"errors"
 	"log/slog"
+	"reflect"
 
 	"github.com/spilelog/spile/event"
 )
@@ -48,22 +49,24 @@ func (m *memo) Resolve() event.Value {
 	return m.value
 }
 
-// ask asks the valuer.
+// ask asks the valuer, and what that gives, up to a value that is no [slog.LogValuer]. A nil pointer that cannot tell
+// its value is nil, as it is in every other kind of value.
 func (m *memo) ask() {
 	valuer := m.valuer
 	m.valuer = nil
-	defer func() { m.cause = recover() }()
-	m.value = m.rec.value(resolve(valuer))
-}
-
-// resolve follows v to a value that is no [slog.LogValuer].
-func resolve(v slog.LogValuer) slog.Value {
-	for range maxResolve {
-		value := v.LogValue()
-		if value.Kind() != slog.KindLogValuer {
-			return value
+	defer func() {
+		m.cause = recover()
+		if v := reflect.ValueOf(valuer); m.cause != nil && v.Kind() == reflect.Pointer && v.IsNil() {
+			m.cause, m.value = nil, event.Nil()
 		}
-		v = value.LogValuer()
+	}()
+	for range maxResolve {
+		value := valuer.LogValue()
+		if value.Kind() != slog.KindLogValuer {
+			m.value = m.rec.value(value)
+			return
+		}
+		valuer = value.LogValuer()
 	}
-	return slog.AnyValue(errResolve)
+	m.value = event.Any(errResolve)
 }

@@ -91,3 +91,34 @@ func TestLazyOutlivesItsRecordInAClone(t *testing.T) {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
+
+// byValue is a value whose method cannot be called on a nil pointer, and onPointer one whose can.
+type (
+	byValue   struct{}
+	onPointer struct{}
+)
+
+func (byValue) LogValue() slog.Value    { return slog.StringValue("there") }
+func (*onPointer) LogValue() slog.Value { return slog.StringValue("none") }
+
+func TestLazyNilPointer(t *testing.T) {
+	tests := map[string]struct {
+		value slog.LogValuer
+		want  string
+	}{
+		"method-of-value":   {(*byValue)(nil), `{"k":null}`},
+		"method-of-pointer": {(*onPointer)(nil), `{"k":"none"}`},
+		"no-nil":            {&byValue{}, `{"k":"there"}`},
+		"inner":             {Lazy(func() slog.Value { return slog.AnyValue((*byValue)(nil)) }), `{"k":null}`},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			got := ""
+			b := newSeen(func(e *event.Event) { got = string(event.AppendMetadata(nil, e.Metadata)) })
+			slog.New(New(b)).Info("m", "k", test.value)
+			if got != test.want {
+				t.Errorf("got %s, want %s", got, test.want)
+			}
+		})
+	}
+}
