@@ -52,9 +52,10 @@ func NewMemory(o MemoryOptions) *Memory {
 	return m
 }
 
-// Log keeps a clone of e.
+// Log keeps a clone of e. A value whose method panics costs the metadata: in their place stands what=log_format_failed,
+// and the reason.
 func (m *Memory) Log(_ context.Context, e *event.Event) error {
-	c := e.Clone()
+	c := keep(e)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closed {
@@ -69,6 +70,21 @@ func (m *Memory) Log(_ context.Context, e *event.Event) error {
 	}
 	m.tellLocked()
 	return nil
+}
+
+// keep is the clone of e.
+func keep(e *event.Event) (c event.Event) {
+	defer func() {
+		if p := recover(); p != nil {
+			bare := *e
+			bare.Metadata = event.Metadata{
+				{Key: "what", Value: event.String("log_format_failed")},
+				{Key: "reason", Value: event.String(errorOf("panic", p).Error())},
+			}
+			c = bare.Clone()
+		}
+	}()
+	return e.Clone()
 }
 
 // tellLocked wakes those who wait.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -167,4 +168,17 @@ func TestMemoryHammer(t *testing.T) {
 	}
 	wg.Wait()
 	onlyTheseLines(t, strings.NewReader(strings.Join(messagesOf(m), "\n")+"\n"), lines)
+}
+
+func TestMemoryKeepsWhatCannotBeRead(t *testing.T) {
+	m := NewMemory(MemoryOptions{})
+	slog.New(New(m)).Info("m", "k", Lazy(func() slog.Value { panic("boom") }), "other", 1)
+	events := m.Events()
+	if len(events) != 1 || m.Failed() != 0 {
+		t.Fatalf("kept %d, failed %d", len(events), m.Failed())
+	}
+	got := string(event.AppendMetadata(nil, events[0].Metadata))
+	if want := `{"what":"log_format_failed","reason":"panic: boom"}`; events[0].Message != "m" || got != want {
+		t.Errorf("got %s %s, want m %s", events[0].Message, got, want)
+	}
 }
