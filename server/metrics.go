@@ -110,8 +110,8 @@ func (c *collector) sources(out chan<- prometheus.Metric, name string, s registr
 }
 
 // metricsHandler answers /metrics from a registry of its own.
-func metricsHandler(c *collector) http.Handler {
+func metricsHandler(c *collector, s *sums) http.Handler {
 	all := prometheus.NewRegistry()
-	all.MustRegister(c, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	all.MustRegister(c, s, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return promhttp.HandlerFor(all, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError})
 }

@@ -253,7 +253,7 @@ func CreateToken(ctx context.Context, data, subject string, ttl time.Duration) (
 func (s *Server) handlerFor(tokens *auth.Tokens, openAPI []byte) (*api.API, error) {
 	return api.New(api.Options{
 		Sessions: s.sessions, Agents: s.registry, Streams: s.hub, Tokens: tokens, Logins: s.logins, Link: s.link,
-		Metrics:     metricsHandler(newCollector(s.registry, s.sessions, s.log)),
+		Metrics:     metricsHandler(newCollector(s.registry, s.sessions, s.log), newSums(s.hub.Totals)),
 		MetricsOpen: s.config.MetricsOpen, Page: pageFiles(), OpenAPI: openAPI,
 		CheckEnrol: func(token string) (bool, error) { return auth.CheckEnrol(s.config.Data, token) },
 		Ready:      s.store.Ping, PublicURL: s.config.PublicURL, Log: s.log,

@@ -208,6 +208,8 @@ type agent struct {
 	// desired has the server's lists; the oldest is dropped when nobody reads.
 	desired chan []wire.DesiredSession
 	done    chan struct{}
+	// final has the wire.AgentAccounts of a session's last word by its id; others say that nothing passed.
+	final sync.Map
 }
 
 // enrol makes an agent known.
@@ -309,9 +311,13 @@ func (a *agent) read() {
 		}
 		for id := range open {
 			if !now[id] {
-				a.report(wire.Report{Session: id, State: wire.ReportClosed, Epoch: 1, Accounts: wire.AgentAccounts{
+				accounts := wire.AgentAccounts{
 					Seen: 3, Filtered: 3, Dropped: map[string]uint64{}, LostBytes: map[string]uint64{},
-				}})
+				}
+				if final, ok := a.final.Load(id); ok {
+					accounts, _ = final.(wire.AgentAccounts)
+				}
+				a.report(wire.Report{Session: id, State: wire.ReportClosed, Epoch: 1, Accounts: accounts})
 			}
 		}
 		open = now
