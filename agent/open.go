@@ -78,6 +78,10 @@ func (a *Agent) openSession(ctx context.Context, d wire.DesiredSession, agentID 
 func (a *Agent) openReader(ctx context.Context, s *session, rec *uplink.Recovered) error {
 	d := &s.desc
 	start := source.Start{Accept: s.pipe.match.Source}
+	s.history = d.SinceMS > 0 || d.Tail > 0
+	if s.history {
+		start.Match, start.TimeOf = historyMatch(s.pipe.match), lineTime()
+	}
 	switch {
 	case rec != nil:
 		var err error
@@ -85,12 +89,10 @@ func (a *Agent) openReader(ctx context.Context, s *session, rec *uplink.Recovere
 			return fmt.Errorf("read journal: %w", err)
 		}
 	default:
-		s.history = d.SinceMS > 0 || d.Tail > 0
 		if d.SinceMS > 0 {
 			start.Since = time.Now().Add(-time.Duration(d.AgeMS+d.SinceMS) * time.Millisecond)
 		}
 		start.Tail = d.Tail
-		start.Match, start.TimeOf = historyMatch(s.pipe.match), lineTime()
 	}
 	reader, err := a.files.Open(ctx, start)
 	if err != nil {

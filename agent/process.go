@@ -68,8 +68,8 @@ func (s *session) line(start, end int) bool {
 		return true
 	}
 	if reason := s.noRoom(); reason != "" {
-		if s.desc.Mode == wire.ModeComplete {
-			return false
+		if s.desc.Mode == wire.ModeComplete || s.history {
+			return false // what is history already does not become older by waiting
 		}
 		s.settle(start, reason)
 		s.out.Drop(reason)

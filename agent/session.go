@@ -43,7 +43,8 @@ type session struct {
 	// there.
 	announced, wanted bool
 	lostEpoch         uint64
-	// history says that the end of history is still to be told.
+	// history says that the end of history is still to be told. A session that goes on from its journal tells it again:
+	// the server passes it on once.
 	history bool
 
 	block  *source.Block // what is being processed, nil between blocks
@@ -167,6 +168,9 @@ func (s *session) step() bool {
 	if !s.reading() {
 		return false
 	}
+	if s.block == nil && !s.tellHistoryEnd() {
+		return false
+	}
 	if s.block == nil {
 		block, err := s.reader.Next()
 		if errors.Is(err, source.ErrDry) {
@@ -215,9 +219,20 @@ func (s *session) dry() {
 		s.out.CloseGap()
 	}
 	s.flush()
-	if s.history && s.reader.HistoryDone() && s.out.Empty() && s.out.Pump(s.link) {
+}
+
+// tellHistoryEnd tells that all history was sent, before anything that came later is read. It says whether reading may
+// go on: not while the history waits for credit or for room on the link.
+func (s *session) tellHistoryEnd() bool {
+	if !s.history || !s.reader.HistoryDone() {
+		return true
+	}
+	s.flush()
+	s.out.CloseGap()
+	if s.out.Empty() && s.out.Pump(s.link) {
 		s.history = !s.link.SendJSON(wire.LinkReport, s.reportOf(wire.ReportHistoryEnd))
 	}
+	return !s.history
 }
 
 // flush seals the batch in the making, unless one still waits for credit, and sends.

@@ -120,6 +120,12 @@ const (
 	ReasonTruncated = "truncated"
 	// ReasonRotated: bytes of a rotated file are gone.
 	ReasonRotated = "rotated"
+	// ReasonCorrupt: a compressed file is broken and cannot be read on.
+	ReasonCorrupt = "corrupt"
+	// ReasonOversize: a compressed file unpacks to more than the agent allows.
+	ReasonOversize = "oversize"
+	// ReasonUnreadable: the agent may not or cannot read a file that history asks for.
+	ReasonUnreadable = "unreadable"
 	// ReasonReplayLost: a batch could not be rebuilt, its bytes are gone.
 	ReasonReplayLost = "replay_lost"
 	// ReasonJournalLost: the agent lost its record of what it had sent, and numbers anew.

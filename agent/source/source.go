@@ -45,7 +45,11 @@ type Start struct {
 	// Resume, when not nil, are the positions of an earlier reader (of this or of a dead process). Places that are not
 	// in it are read from their beginning if they appeared since, which is told by Known.
 	Resume []Position
-	// Since, when not zero, moves the beginning back to the first event at or after it.
+	// Since, when not zero, moves the beginning back to the first event at or after it, also into files that were
+	// rotated away. Lines of one file are taken to be in order of time. What was written before the reader was opened
+	// is returned before what was written later, each file's lines in their order, and those of several files in the
+	// order of their own times as far as these are in order within each file; a line without a time goes with the one
+	// before it.
 	Since time.Time
 	// Tail, when not zero, moves the beginning back so that Tail matching lines, counted over all places by time,
 	// lie before the end. With Since too the later beginning wins.
@@ -105,6 +109,9 @@ type Position struct {
 	Print    uint64 `json:"print"`
 	PrintLen int    `json:"print_len"`
 	Offset   int64  `json:"offset"`
+	// Packed, when not empty, says how the file is compressed, by the ending of its name without the dot. Device and
+	// Inode are then those of the compressed file; Print and Offset count what it holds.
+	Packed string `json:"packed,omitempty"`
 }
 
 // Gap is a run of bytes that is not read.

@@ -35,6 +35,8 @@ type agentState struct {
 	status                     wire.StreamStatus
 	problem                    *wire.Error
 	statusVersion              uint64
+	// historyEnded says that the agent told of the end of history, which it does again after a restart.
+	historyEnded bool
 	// laggedAt is when the agent last said that it skipped what it could not match in time.
 	laggedAt time.Time
 	accounts wire.AgentAccounts
@@ -319,8 +321,9 @@ func (s *session) takeReport(index int, r *wire.Report) {
 		s.openedLocked(index, r)
 	case wire.ReportHistoryEnd:
 		data, err := encodeControl(&wire.Control{Type: "control", Event: wire.EventHistoryEnd, Agent: a.ref.ID})
-		if err == nil {
-			s.pushLocked(&entry{kind: entryHistoryEnd, agent: index, epoch: a.epoch, data: data})
+		if err == nil && !a.historyEnded {
+			a.historyEnded = true
+			s.pushLocked(&entry{kind: entryHistoryEnd, agent: index, epoch: a.epoch, first: a.nextSeq, data: data})
 		}
 	case wire.ReportClosed:
 		a.closed = true

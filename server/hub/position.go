@@ -271,7 +271,8 @@ func (v *viewer) takeEntryLocked(e *entry) {
 	case e.kind == entryBase:
 		return
 	case e.kind == entryHistoryEnd:
-		if v.view.AllEvents {
+		// Whoever has events behind it was told, as with an announcement.
+		if v.view.AllEvents && (at.epoch < e.epoch || at.epoch == e.epoch && at.seq < e.first) {
 			v.queueLocked(piece{kind: e.kind, agent: i, data: e.data})
 		}
 		return

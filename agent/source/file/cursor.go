@@ -2,6 +2,7 @@ package file
 
 import (
 	"bytes"
+	"time"
 
 	"github.com/spilelog/spile/agent/source"
 	"github.com/spilelog/spile/wire"
@@ -31,6 +32,11 @@ type cursor struct {
 	end     int64
 	history bool
 	solid   bool // the NULs at the beginning are data
+	// stream reads a compressed generation, nil while it is not open; cost is about what it will hold, first the time
+	// of the first line that has one.
+	stream *stream
+	cost   int
+	first  time.Time
 }
 
 // at is the offset where the next read begins.
@@ -50,9 +56,15 @@ func (c *cursor) remember(data []byte) {
 // read returns the next block of a cursor, and whether the generation is finished with it.
 func (r *reader) read(c *cursor) (b *source.Block, finished bool) {
 	g := c.gen
+	if g.packed != "" {
+		return r.readPacked(c)
+	}
 	for range maxTries {
 		sealed := g.sealed.Load()
 		size := g.size.Load()
+		if len(r.turns) > 0 && c.history && c.off < c.end && c.end < size {
+			size, sealed = c.end, false // what came later is not history
+		}
 		if c.off >= size && sealed {
 			return r.finish(c), true
 		}
@@ -99,7 +111,7 @@ func (r *reader) finish(c *cursor) *source.Block {
 
 // gapBlock makes a block of a gap that begins at the cursor, and moves the cursor over it.
 func (r *reader) gapBlock(c *cursor, gap source.Gap) *source.Block {
-	gap.Source, gap.Path = c.gen.source, c.gen.path
+	gap.Source, gap.Path = c.gen.source, c.gen.name()
 	r.gap = gap
 	r.blockOf(c, nil, c.off+gap.Bytes)
 	r.block.Gap = &r.gap
@@ -132,6 +144,10 @@ func (r *reader) fetch(c *cursor, size int64, sealed bool) (*source.Block, state
 		data, ok := r.bytes(c, size)
 		if !ok {
 			return nil, changed
+		}
+		if r.chunk < blockSize && c.at()+int64(len(data)) < size && bytes.IndexByte(data, '\n') < 0 {
+			r.chunk = blockSize
+			continue
 		}
 		var b *source.Block
 		var s state
@@ -192,15 +208,7 @@ func (r *reader) split(c *cursor, data []byte, size int64, sealed bool) (*source
 
 // lines returns the whole lines of data up to the first that is too long, or that one cut.
 func (r *reader) lines(c *cursor, data []byte) (*source.Block, state) {
-	keep := 0
-	for keep < len(data) {
-		part := data[keep:min(len(data), keep+wire.MaxLine+1)]
-		last := bytes.LastIndexByte(part, '\n')
-		if last < 0 {
-			break
-		}
-		keep += last + 1
-	}
+	keep := wholeLines(data)
 	if keep == 0 {
 		end := bytes.IndexByte(data, '\n')
 		c.remember(data[:end+1])
@@ -236,7 +244,7 @@ func (r *reader) bytes(c *cursor, size int64) ([]byte, bool) {
 	}
 	at := c.at()
 	from := at - int64(c.nbefore)
-	buf := r.buffer(c.nbefore + int(min(size-at, blockSize)))
+	buf := r.buffer(c.nbefore + int(min(size-at, int64(r.chunk))))
 	if n, _ := h.f.ReadAt(buf, from); n < len(buf) {
 		return nil, false
 	}

@@ -6,18 +6,16 @@ import (
 	"strings"
 )
 
-// compressed are the endings of siblings that are not read live.
+// compressed are the endings of siblings that are not read live; history reads the first two.
 var compressed = [...]string{".gz", ".zst", ".bz2", ".xz"}
 
 // bases lists the paths whose rotated sibling a file may be by its name: NAME.SUFFIX, NAME-SUFFIX, and the same before
 // ".log", with the most specific first. A suffix is a number, a date or a time, or a word that says old.
 func bases(path string) []string {
-	dir, name := filepath.Split(path)
-	for _, end := range compressed {
-		if strings.HasSuffix(name, end) {
-			return nil
-		}
+	if _, packed := formatOf(path); packed != "" {
+		return nil
 	}
+	dir, name := filepath.Split(path)
 	var out []string
 	for i := len(name) - 1; i > 0; i-- {
 		if name[i] != '.' && name[i] != '-' {
@@ -35,9 +33,10 @@ func bases(path string) []string {
 }
 
 // shadow says whether path is matched by a glob only because the glob takes rotated siblings along: it is then read
-// as a generation of the file that it was, not as a file of its own.
+// as a generation of the file that it was, not as a file of its own. A compressed one is read for history alone.
 func (s *Set) shadow(path string) bool {
-	for _, base := range bases(path) {
+	stem, _ := formatOf(path)
+	for _, base := range bases(stem) {
 		if strings.HasPrefix(path, base) && s.globFor(base) != nil {
 			return true
 		}
@@ -71,6 +70,7 @@ func rotationSuffix(s string) bool {
 
 // rotationNumber is N of NAME.N, 0 for any other name.
 func rotationNumber(name string) int {
+	name, _ = formatOf(name)
 	n, err := strconv.Atoi(name[strings.LastIndexByte(name, '.')+1:])
 	if err != nil || n >= 1_000_000 { // a date is no number of rotations
 		return 0

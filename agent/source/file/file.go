@@ -57,6 +57,8 @@ type Set struct {
 	changed    chan struct{} // capacity one, never closed
 	ready      chan struct{} // closed by Run when it has taken stock
 	buffers    sync.Pool     // of *[]byte with blockSize and more
+	limits     limits        // of each compressed file
+	replay     replay
 
 	// mu guards everything below, the tracker's fields of generations included.
 	mu       sync.Mutex
@@ -95,6 +97,7 @@ func New(o Options) (*Set, error) {
 		draining:   map[*generation]struct{}{},
 		readers:    map[*reader]struct{}{},
 		problems:   map[string]string{},
+		limits:     unpackLimits,
 	}
 	if s.poll <= 0 {
 		s.poll = defaultPoll

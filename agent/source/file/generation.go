@@ -44,6 +44,11 @@ type generation struct {
 	// hollow says that the generation began with a truncation, so that a stale writer may leave a hole before its
 	// first byte.
 	hollow bool
+	// packed says how the file is compressed. Such a generation is sealed from the beginning, belongs to one reader and
+	// only its size is not known before it was read: sizes and offsets count what it holds.
+	packed format
+	// rotated is the name of a rotated file that is read for history, for the words of a gap.
+	rotated string
 	// why is the reason of the gap at its end, truncated where it is empty.
 	why string
 
@@ -69,6 +74,14 @@ type generation struct {
 	grown   time.Time // when the tracker last saw it grow
 }
 
+// name is the file that a gap names.
+func (g *generation) name() string {
+	if g.rotated != "" {
+		return g.rotated
+	}
+	return g.path
+}
+
 func (g *generation) retain() *generation {
 	g.refs.Add(1)
 	return g
@@ -84,7 +97,7 @@ func (g *generation) position(offset int64) source.Position {
 	h := g.head.Load()
 	return source.Position{
 		Source: g.source, Path: g.path, Device: g.dev, Inode: g.ino,
-		Print: h.crc, PrintLen: len(h.bytes), Offset: offset,
+		Print: h.crc, PrintLen: len(h.bytes), Offset: offset, Packed: string(g.packed),
 	}
 }
 

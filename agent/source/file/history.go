@@ -2,7 +2,6 @@ package file
 
 import (
 	"bytes"
-	"container/heap"
 	"context"
 	"fmt"
 	"os"
@@ -19,47 +18,121 @@ const (
 	timedLine = 256 << 10
 )
 
-// seekHistory moves the cursors back from the end as start asks.
-func (r *reader) seekHistory(ctx context.Context, start source.Start) error {
-	cursors := r.readable()
-	begin := map[*cursor]int64{}
-	for _, c := range cursors {
+// seekHistory sets where a reader begins in the files of each path, the live ones and those that were rotated away. The
+// chapters are its own now: what it does not read it lets go.
+func (r *reader) seekHistory(ctx context.Context, start source.Start, found pins) error {
+	var books []*book
+	defer func() {
+		for _, b := range books {
+			r.bind(b)
+		}
+	}()
+	for path, chapters := range found {
+		books = append(books, &book{path: path, chapters: chapters, first: len(chapters)})
+	}
+	for _, b := range books {
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("search history: %w", err)
+		}
+		r.survey(b.chapters, start)
+		b.chapters = r.distinct(b.chapters)
+		inOrder(b.path, b.chapters)
+		b.first = len(b.chapters)
+	}
+	tailing := start.Tail > 0 && start.Match != nil
+	for _, b := range books {
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("search history: %w", err)
 		}
 		if !start.Since.IsZero() && start.TimeOf != nil {
-			begin[c] = c.since(start)
+			r.since(b, start)
+		} else if tailing {
+			b.first = 0
 		}
 	}
-	if start.Tail > 0 && start.Match != nil {
-		if err := tail(ctx, start, cursors, begin); err != nil {
-			return err
-		}
-	}
-	for _, c := range cursors {
-		off, ok := begin[c]
-		h := c.gen.handle.Load()
-		if !ok || off >= c.end || h == nil || !c.moveTo(h.f, off) {
-			continue
-		}
-		c.history = true
-		r.history++
-		r.activate(r.lanes[c.gen.path])
+	if tailing {
+		return r.tail(ctx, start, books)
 	}
 	return nil
 }
 
-// readable lists the cursors whose bytes exist.
-func (r *reader) readable() []*cursor {
-	var cursors []*cursor
-	for _, l := range r.lanes {
-		for _, c := range l.cursors {
-			if c.gen.handle.Load() != nil {
-				cursors = append(cursors, c)
-			}
+// book is the history of one path, in order.
+type book struct {
+	path     string
+	chapters []*chapter
+	// first and off are where the reader begins; no chapter is read where first is their number.
+	first int
+	off   int64
+	// when is about the time of the line at off.
+	when time.Time
+}
+
+// since sets the beginning to the first line at or after start.Since. Only the chapter that it lies in is searched.
+func (r *reader) since(b *book, start source.Start) {
+	at := -1
+	for i := len(b.chapters) - 1; i >= 0; i-- {
+		if ch := b.chapters[i]; !ch.timed {
+			continue
+		} else if at = i; ch.first.Before(start.Since) {
+			break
 		}
 	}
-	return cursors
+	if at < 0 || !b.chapters[at].first.Before(start.Since) {
+		older := b.chapters
+		if at >= 0 {
+			older = older[:at]
+		}
+		for _, ch := range older {
+			ch.kept = ch.broken && !ch.mtime.Before(start.Since)
+		}
+	}
+	if at >= 0 {
+		b.first, b.off, b.when = at, r.sinceIn(b.chapters[at], start), start.Since
+	}
+}
+
+// bind gives a reader the cursors of a book from its beginning on.
+func (r *reader) bind(b *book) {
+	l := r.lane(b.path)
+	var cursors []*cursor
+	for i, ch := range b.chapters {
+		c := ch.cursor
+		read := i >= b.first || ch.kept
+		if !read {
+			if ch.pinned {
+				r.letGo(c)
+				c.gen.release()
+				continue
+			}
+			cursors = append(cursors, c)
+			continue
+		}
+		off := ch.begin
+		if i == b.first && b.off > off {
+			off, ch.first = b.off, b.when
+		}
+		cursors = append(cursors, c)
+		r.beginAt(ch, off)
+	}
+	l.cursors = cursors
+	if len(cursors) == 0 {
+		delete(r.lanes, b.path)
+	}
+}
+
+// beginAt sets where a cursor begins, as history where anything lies behind it.
+func (r *reader) beginAt(ch *chapter, off int64) {
+	c := ch.cursor
+	h := c.gen.handle.Load()
+	switch {
+	case h == nil || c.gen.packed != "":
+		c.off, c.first = off, ch.first
+	case off >= c.end || !c.moveTo(h.f, off):
+		return
+	}
+	c.history = true
+	r.history++
+	r.activate(r.lane(c.gen.path))
 }
 
 // since finds the first line at or after start.Since. Lines are taken to be in order of time.
@@ -134,132 +207,4 @@ func timedIn(
 		pos += len(line) + 1
 	}
 	return pos, time.Time{}, false
-}
-
-// match is a line that counts for tail.
-type match struct {
-	at   int64
-	when time.Time
-}
-
-// backward walks the matching lines of one place from its end, a block at a time.
-type backward struct {
-	c       *cursor
-	f       *os.File
-	pos     int64 // lines before it are not looked at yet
-	floor   int64
-	matches []match // of the last block, the newest last
-}
-
-// newest is a heap of places by the time of their newest match.
-type newest []*backward
-
-func (n newest) Len() int { return len(n) }
-func (n newest) Less(i, j int) bool {
-	return n[i].matches[len(n[i].matches)-1].when.After(n[j].matches[len(n[j].matches)-1].when)
-}
-func (n newest) Swap(i, j int) { n[i], n[j] = n[j], n[i] }
-
-// Push implements heap.Interface.
-func (n *newest) Push(x any) { *n = append(*n, x.(*backward)) }
-
-// Pop implements heap.Interface.
-func (n *newest) Pop() any {
-	last := (*n)[len(*n)-1]
-	*n = (*n)[:len(*n)-1]
-	return last
-}
-
-// tail sets begin so that the newest start.Tail matching lines of all cursors lie behind it, none before what is there.
-func tail(ctx context.Context, start source.Start, cursors []*cursor, begin map[*cursor]int64) error {
-	buf := make([]byte, historyBlock)
-	var places newest
-	for _, c := range cursors {
-		h := c.gen.handle.Load()
-		if h == nil {
-			continue
-		}
-		b := &backward{c: c, f: h.f, pos: c.end, floor: begin[c]}
-		begin[c] = c.end
-		more, err := b.fill(ctx, start, buf)
-		if err != nil {
-			return err
-		}
-		if more {
-			places = append(places, b)
-		}
-	}
-	heap.Init(&places)
-	for n := 0; n < start.Tail && len(places) > 0; n++ {
-		b := places[0]
-		last := len(b.matches) - 1
-		begin[b.c] = b.matches[last].at
-		b.matches = b.matches[:last]
-		more, err := b.fill(ctx, start, buf)
-		if err != nil {
-			return err
-		}
-		if more {
-			heap.Fix(&places, 0)
-		} else {
-			heap.Pop(&places)
-		}
-	}
-	return nil
-}
-
-// fill searches back until there is a match and says whether there is one.
-func (b *backward) fill(ctx context.Context, start source.Start, buf []byte) (bool, error) {
-	for len(b.matches) == 0 && b.pos > b.floor {
-		if err := ctx.Err(); err != nil {
-			return false, fmt.Errorf("search history: %w", err)
-		}
-		if !b.block(start, buf) {
-			b.pos = b.floor // the file changed: what is left is told by the reader
-		}
-	}
-	return len(b.matches) > 0, nil
-}
-
-// block looks at the lines of the block before pos, which is the beginning of a line.
-func (b *backward) block(start source.Start, buf []byte) bool {
-	n := min(b.pos-b.floor, int64(len(buf)))
-	data := buf[:n]
-	from := b.pos - n
-	if got, _ := b.f.ReadAt(data, from); int64(got) < n {
-		return false
-	}
-	first := 0
-	if from > b.floor {
-		first = bytes.IndexByte(data, '\n') + 1
-	}
-	if first >= len(data) || first == 0 && from > b.floor { // one line, longer than the block
-		at, ok := lineStart(b.f, b.floor, b.pos-1)
-		if !ok {
-			return false
-		}
-		line := data[:min(int64(wire.MaxLine), b.pos-1-at)]
-		if got, _ := b.f.ReadAt(line, at); got < len(line) {
-			return false
-		}
-		b.try(start, at, line)
-		b.pos = at
-		return true
-	}
-	for at := first; at < len(data); {
-		end := bytes.IndexByte(data[at:], '\n')
-		if end < 0 {
-			end = len(data) - at
-		}
-		b.try(start, from+int64(at), data[at:at+min(end, wire.MaxLine)])
-		at += end + 1
-	}
-	b.pos = from + int64(first)
-	return true
-}
-
-func (b *backward) try(start source.Start, at int64, line []byte) {
-	if when, ok := start.Match(b.c.gen.source, b.c.gen.path, line); ok {
-		b.matches = append(b.matches, match{at: at, when: when})
-	}
 }

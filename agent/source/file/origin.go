@@ -23,50 +23,67 @@ func goneError(at source.Position, from, to int64) error {
 // open makes a reader and sets where it begins. History is searched without the lock: what grows meanwhile waits in
 // the reader's inbox.
 func (s *Set) open(ctx context.Context, start source.Start) (source.Reader, error) {
-	r := s.newReader(start.Accept)
-	if err := s.register(r, start.Resume); err != nil {
+	r := s.newReader(start)
+	found, err := s.register(r, start)
+	if err != nil {
 		return nil, err
 	}
-	if start.Resume != nil || start.Since.IsZero() && start.Tail <= 0 {
-		return r, nil
-	}
-	if err := r.seekHistory(ctx, start); err != nil {
+	if err := r.seekHistory(ctx, start, found); err != nil {
 		_ = r.Close()
 		return nil, fmt.Errorf("open reader: %w", err)
+	}
+	if start.TimeOf != nil {
+		r.beginMerge()
 	}
 	return r, nil
 }
 
-// register gives a reader its cursors and lets the tracker tell it what comes.
-func (s *Set) register(r *reader, resume []source.Position) error {
+// register gives a reader its cursors and lets the tracker tell it what comes. It returns what the history may lie in,
+// where one is asked for.
+func (s *Set) register(r *reader, start source.Start) (pins, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.running {
-		return errNotRunning
+		return nil, errNotRunning
 	}
 	s.scanLocked() // what exists now, not at the last poll
-	s.readers[r] = struct{}{}
-	if resume != nil {
-		s.resumeLocked(r, resume)
-		return nil
+	if start.Resume != nil {
+		s.readers[r] = struct{}{}
+		s.resumeLocked(r, start.Resume)
+		return nil, nil
 	}
+	var found pins
+	if !start.Since.IsZero() || start.Tail > 0 {
+		found = s.pinLocked(r.accepts, start)
+	}
+	s.readers[r] = struct{}{}
 	for _, t := range s.tracks {
 		if g := t.gen; g != nil && r.accepts(g.source) {
-			c := &cursor{gen: g.retain()}
-			r.add(c)
-			r.seekEnd(c)
-			c.end = c.off
+			r.atEnd(g, found, true)
 		}
 	}
 	for g := range s.draining { // a stale writer may go on
-		if r.accepts(g.source) {
-			c := &cursor{gen: g.retain()}
-			r.add(c)
-			r.seekEnd(c)
-			c.end = c.off
+		if r.accepts(g.source) && !found.has(g) {
+			r.atEnd(g, found, false)
 		}
 	}
-	return nil
+	for path := range found {
+		for _, ch := range found[path] {
+			ch.settle()
+		}
+	}
+	return found, nil
+}
+
+// atEnd adds a cursor at the end of a generation.
+func (r *reader) atEnd(g *generation, found pins, live bool) {
+	c := &cursor{gen: g.retain()}
+	l := r.add(c)
+	r.seekEnd(c)
+	c.end = c.off
+	if found != nil {
+		found[l.path] = append(found[l.path], &chapter{cursor: c, mtime: g.mtime, live: live})
+	}
 }
 
 // seekEnd moves a cursor to the beginning of the last unfinished line.

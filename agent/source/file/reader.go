@@ -26,7 +26,12 @@ type reader struct {
 
 	lanes   map[string]*lane
 	active  []*lane // those that may have something, in turn
-	history int     // cursors that have not yet returned what existed at the beginning
+	turns   turns   // those that have history, which comes before everything else
+	parked  []*turn // those that wait for the memory of a stream
+	streams int     // about what the open streams hold
+	chunk   int     // bounds what is read of a plain file at a time
+	start   source.Start
+	history int // cursors that have not yet returned what existed at the beginning
 	buf     *[]byte
 	small   [window]byte
 	block   source.Block
@@ -53,9 +58,9 @@ type lane struct {
 	waiting []source.Position
 }
 
-func (s *Set) newReader(accept func(string) bool) *reader {
+func (s *Set) newReader(start source.Start) *reader {
 	return &reader{
-		set: s, accept: accept, ready: make(chan struct{}, 1),
+		set: s, accept: start.Accept, start: start, ready: make(chan struct{}, 1), chunk: blockSize,
 		place: map[*generation]int{}, lanes: map[string]*lane{},
 	}
 }
@@ -142,6 +147,9 @@ func (r *reader) Next() (*source.Block, error) {
 	if r.set == nil {
 		return nil, errClosed
 	}
+	if b := r.merged(); b != nil {
+		return b, nil
+	}
 	for {
 		if len(r.active) == 0 && !r.take() {
 			r.dropBuffer()
@@ -169,7 +177,7 @@ func (r *reader) step(l *lane) *source.Block {
 		b, finished := r.read(c)
 		if finished {
 			r.passed(c)
-			l.finish(i)
+			r.finished(l, c)
 		} else {
 			i++
 		}
@@ -183,9 +191,10 @@ func (r *reader) step(l *lane) *source.Block {
 	return nil
 }
 
-// finish takes away a cursor that has returned all of its generation.
-func (l *lane) finish(i int) {
-	c := l.cursors[i]
+// finished takes away a cursor that has returned all of its generation.
+func (r *reader) finished(l *lane, c *cursor) {
+	r.letGo(c)
+	i := slices.Index(l.cursors, c)
 	if g := c.gen; i >= l.doneAt && g.handle.Load() != nil && g.size.Load() > 0 {
 		p := g.position(g.size.Load())
 		p.Device, p.Inode = 0, 0
@@ -244,6 +253,9 @@ func (r *reader) SkipToEnd() []source.Gap {
 	for _, l := range r.lanes {
 		for _, c := range l.cursors {
 			from := c.off
+			if c.gen.packed != "" {
+				continue // it ends by itself
+			}
 			if r.seekEnd(c) && c.off > from {
 				gaps = append(gaps, source.Gap{
 					Source: c.gen.source, Path: c.gen.path, Bytes: c.off - from, Reason: wire.ReasonLagging,
@@ -271,10 +283,12 @@ func (r *reader) Close() error {
 	r.mu.Unlock()
 	for _, l := range r.lanes {
 		for _, c := range l.cursors {
+			r.letGo(c)
 			c.gen.release()
 		}
 	}
 	r.dropBuffer()
+	r.turns, r.parked = nil, nil
 	r.lanes, r.active, r.history, r.set = nil, nil, 0, nil
 	return nil
 }

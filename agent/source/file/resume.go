@@ -21,6 +21,7 @@ type place struct {
 	mtime  time.Time
 	live   bool
 	own    bool // the position named it, rather than that it appeared since
+	done   bool // it is known to be finished, and only tells what is younger
 }
 
 // resumeLocked sets a reader's cursors from positions: each place where it lies now, then what appeared after it.
@@ -73,8 +74,13 @@ func (s *Set) resumePathLocked(r *reader, t *track, positions []source.Position)
 	f := s.folderLocked(filepath.Dir(t.path))
 	var places []place
 	found := map[*sibling]bool{}
+	packed := s.packedOnceLocked(t)
+	defer func() { closePacked(packed(false)) }()
 	for _, p := range positions {
 		at, b, ok := s.locateLocked(t, f, p)
+		if !ok {
+			at, ok = s.locatePackedLocked(t, packed, p)
+		}
 		switch {
 		case ok:
 			at.own = true
@@ -91,18 +97,59 @@ func (s *Set) resumePathLocked(r *reader, t *track, positions []source.Position)
 	}
 	sort.SliceStable(places, func(i, j int) bool { return places[i].before(places[j]) })
 	if n := len(places); n > 0 && !places[n-1].live {
-		places = append(places, s.laterLocked(t, f, places[n-1], found)...)
+		last := places[n-1]
+		places = append(places, s.laterLocked(t, f, last, found)...)
+		places = append(places, s.laterPackedLocked(t, packed(true), last, places)...)
+		later := places[n:]
+		sort.SliceStable(later, func(i, j int) bool { return later[i].before(later[j]) })
 	}
+	s.beginLocked(r, t, places)
+}
+
+// beginLocked gives a reader the places of a path.
+func (s *Set) beginLocked(r *reader, t *track, places []place) {
 	hasLive := false
 	for _, p := range places {
 		s.log.Debug("file_resumed", slog.String("path", t.path), slog.Uint64("place", p.gen.place),
 			slog.Uint64("inode", p.gen.ino), slog.Int64("offset", p.off), slog.Bool("named", p.own))
 		hasLive = hasLive || p.gen == t.gen
-		r.begin(p.gen, p.off)
+		if !p.done {
+			r.begin(p.gen, p.off)
+		}
+		if p.gen.packed != "" {
+			p.gen.release() // it is the reader's alone
+		}
 	}
 	if !hasLive && t.gen != nil {
 		r.begin(t.gen, 0)
 	}
+}
+
+// packedOnceLocked lists the compressed siblings of a track when they are asked for first, or only what was listed.
+func (s *Set) packedOnceLocked(t *track) func(list bool) []*packedSibling {
+	var siblings []*packedSibling
+	listed := false
+	return func(list bool) []*packedSibling {
+		if list && !listed {
+			siblings, listed = s.packedLocked(t), true
+		}
+		return siblings
+	}
+}
+
+// locatePackedLocked finds the compressed file that a position's bytes lie in.
+func (s *Set) locatePackedLocked(t *track, packed func(bool) []*packedSibling, p source.Position) (place, bool) {
+	if p.PrintLen == 0 {
+		return place{}, false
+	}
+	b := s.findPackedLocked(t, packed(true), p)
+	if b == nil {
+		return place{}, false
+	}
+	return place{
+		gen: b.generationLocked(s, t), off: p.Offset, number: rotationNumber(b.path), mtime: b.mtime,
+		done: p.Inode == 0,
+	}, true
 }
 
 func (p place) before(o place) bool {
@@ -145,7 +192,7 @@ func (s *Set) locateLocked(t *track, f *folder, p source.Position) (place, *sibl
 // holds says whether the generation is the one that p names and still has its offset.
 func (g *generation) holds(p source.Position) bool {
 	h := g.handle.Load()
-	return h != nil && g.dev == p.Device && g.ino == p.Inode && g.size.Load() >= p.Offset &&
+	return h != nil && p.Packed == "" && g.dev == p.Device && g.ino == p.Inode && g.size.Load() >= p.Offset &&
 		printMatches(h.f, p.Print, p.PrintLen)
 }
 
@@ -202,6 +249,12 @@ func (s *Set) laterLocked(t *track, f *folder, last place, found map[*sibling]bo
 func (r *reader) begin(g *generation, off int64) {
 	c := &cursor{gen: g.retain(), end: g.size.Load()}
 	h := g.handle.Load()
+	if g.packed != "" {
+		c.off, c.history = off, true
+		r.history++
+		r.activate(r.add(c))
+		return
+	}
 	if h == nil || !c.moveTo(h.f, off) {
 		c.off, c.nbefore = off, 0 // the read finds out what became of it
 	}
@@ -254,11 +307,17 @@ func (s *Set) ReadRange(at source.Position, from, to int64) ([]byte, error) {
 		return nil, err
 	}
 	var data []byte
+	if at.Packed != "" {
+		data = s.unpackRange(at, from, to)
+	}
 	for _, h := range handles {
 		if data == nil {
 			data = rangeOf(h.f, at, from, to)
 		}
 		h.release()
+	}
+	if data == nil && at.Packed == "" {
+		data = s.unpackRange(at, from, to) // compressed since it was read
 	}
 	if data == nil {
 		return nil, goneError(at, from, to)

@@ -74,6 +74,7 @@ func (s *Set) end() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.running = false
+	s.replay.rest(true)
 	for _, t := range s.tracks {
 		if t.gen != nil {
 			t.gen.release()
@@ -126,6 +127,7 @@ func (s *Set) scanLocked() time.Duration {
 	s.passLocked(dirty, dirs)
 	s.drainLocked()
 	s.tellChangesLocked()
+	s.replay.rest(false)
 	return time.Since(began)
 }
 

@@ -1,0 +1,285 @@
+package file
+
+import (
+	"cmp"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/spilelog/spile/agent/source"
+	"github.com/spilelog/spile/wire"
+)
+
+const (
+	// maxPinned bounds the rotated files that one reader holds open for its history.
+	maxPinned = 8192
+	// clockSlack is how far the times of lines may lie behind a file's own, mostly by a wrong time zone: a file that
+	// was last written so long before the beginning of history is not looked into.
+	clockSlack = 15 * time.Hour
+)
+
+// relative is a rotated sibling as a listing shows it.
+type relative struct {
+	path   string
+	id     fileID
+	packed format
+	size   int64
+	mtime  time.Time
+	track  *track
+}
+
+// relativesLocked lists the siblings in a folder that wanted accepts, by path.
+func (s *Set) relativesLocked(dir string, wanted func(string) bool) []relative {
+	entries, err := os.ReadDir(dir)
+	if err != nil && len(entries) == 0 {
+		return nil
+	}
+	var out []relative
+	for _, e := range entries {
+		path := filepath.Join(dir, e.Name())
+		stem, packed := formatOf(path)
+		if !e.Type().IsRegular() || s.tracks[path] != nil {
+			continue
+		}
+		t := s.familyLocked(stem)
+		if t == nil || !wanted(t.source) {
+			continue
+		}
+		info, err := e.Info()
+		if err != nil || !info.Mode().IsRegular() {
+			continue
+		}
+		dev, ino := identity(info)
+		out = append(out, relative{
+			path: path, id: fileID{dev, ino}, packed: packed, size: info.Size(), mtime: info.ModTime(), track: t,
+		})
+	}
+	return out
+}
+
+// pins are files that history may need, open, by the path that they were rotated from. Whatever becomes of their names,
+// they can be read.
+type pins map[string][]*chapter
+
+func (p pins) count() int {
+	n := 0
+	for _, chapters := range p {
+		n += len(chapters)
+	}
+	return n
+}
+
+// has says whether a chapter of a generation is among them.
+func (p pins) has(g *generation) bool {
+	return slices.ContainsFunc(p[g.path], func(ch *chapter) bool { return ch.cursor.gen == g })
+}
+
+func (p pins) release() {
+	for _, chapters := range p {
+		for _, ch := range chapters {
+			if ch.pinned {
+				ch.cursor.gen.release()
+			}
+		}
+	}
+}
+
+// pinLocked opens the rotated siblings that history may need: those that no generation is known of, that are no copy of
+// a live file, and that were written late enough.
+func (s *Set) pinLocked(wanted func(string) bool, start source.Start) pins {
+	all := pins{}
+	dirs := map[string]bool{}
+	for path, t := range s.tracks {
+		if wanted(t.source) {
+			dirs[filepath.Dir(path)] = true
+		}
+	}
+	for dir := range dirs {
+		for round := range maxRounds {
+			found, stable := s.pinFolderLocked(dir, wanted, start, maxPinned-all.count())
+			if !stable && round < maxRounds-1 { // it rotated meanwhile
+				found.release()
+				continue
+			}
+			for path, chapters := range found {
+				all[path] = chapters
+			}
+			break
+		}
+	}
+	return all
+}
+
+// pinFolderLocked does it for one folder, and says whether the folder stayed as it was: the same files had the same
+// names before all were opened and after it, and no live file was truncated.
+func (s *Set) pinFolderLocked(
+	dir string, wanted func(string) bool, start source.Start, room int,
+) (found pins, stable bool) {
+	found, stable = pins{}, true
+	s.passLocked(nil, map[string]bool{dir: true})
+	f := s.folderLocked(dir)
+	listed := s.relativesLocked(dir, wanted)
+	held := s.heldIDsLocked()
+	order := slices.Clone(listed)
+	slices.SortStableFunc(order, func(a, b relative) int { return b.mtime.Compare(a.mtime) })
+	for _, rel := range order {
+		if held[rel.id] || rel.size == 0 ||
+			!start.Since.IsZero() && rel.mtime.Before(start.Since.Add(-clockSlack)) {
+			continue
+		}
+		held[rel.id] = true // another name of it is the same file
+		ch, ok := s.pinOneLocked(f, &rel, found.count() < room)
+		stable = stable && ok
+		if ch != nil {
+			stem, packed := formatOf(rel.path)
+			ch.beside = packed != "" && slices.ContainsFunc(listed, func(o relative) bool { return o.path == stem })
+			found[rel.track.path] = append(found[rel.track.path], ch)
+		}
+	}
+	same := slices.EqualFunc(listed, s.relativesLocked(dir, wanted), func(a, b relative) bool {
+		return a.path == b.path && a.id == b.id
+	})
+	return found, stable && same && s.untouchedLocked(dir)
+}
+
+// heldIDsLocked are the files that generations are known of.
+func (s *Set) heldIDsLocked() map[fileID]bool {
+	held := make(map[fileID]bool, len(s.tracks)+len(s.draining))
+	for _, t := range s.tracks {
+		if t.gen != nil {
+			held[fileID{t.gen.dev, t.gen.ino}] = true
+		}
+	}
+	for g := range s.draining {
+		held[fileID{g.dev, g.ino}] = true
+	}
+	return held
+}
+
+// untouchedLocked says whether the live files of a folder still have what was last seen of them.
+func (s *Set) untouchedLocked(dir string) bool {
+	for path, t := range s.tracks {
+		if t.gen == nil || filepath.Dir(path) != dir {
+			continue
+		}
+		f := t.gen.handle.Load().f
+		if info, err := f.Stat(); err != nil || info.Size() < t.gen.seen || !t.gen.same(f) {
+			return false
+		}
+	}
+	return true
+}
+
+// pinOneLocked opens one sibling. It returns nil where history does not need it, and false where it is not what was
+// listed.
+func (s *Set) pinOneLocked(f *folder, rel *relative, room bool) (*chapter, bool) {
+	if !room || rel.packed != "" && rel.packed != formatGzip && rel.packed != formatZstd {
+		return s.unreadableLocked(rel), true
+	}
+	file, info, err := s.openFile(rel.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, false
+	} else if err != nil {
+		return s.unreadableLocked(rel), true
+	}
+	h := newHandle(file)
+	dev, ino := identity(info)
+	b := f.siblings[rel.id]
+	if rel.id != (fileID{dev, ino}) || rel.packed == "" && (b == nil || b.fresh) {
+		h.release()
+		return nil, false
+	}
+	g := s.newGenerationLocked(rel.track, h, info)
+	ch := &chapter{cursor: &cursor{gen: g}, path: rel.path, mtime: info.ModTime(), pinned: true}
+	if rel.packed != "" {
+		g.packed, g.rotated = rel.packed, rel.path
+		g.sealed.Store(true)
+		return ch, true
+	}
+	if t := rel.track; t.gen != nil && t.gen.copied(file, info.Size()) {
+		g.release()
+		return nil, true
+	}
+	if !g.grow(file, info.Size()) {
+		g.release()
+		return nil, false
+	}
+	g.size.Store(g.seen)
+	g.sibling = b
+	s.draining[g.retain()] = struct{}{} // a stale writer may go on
+	return ch, true
+}
+
+// settle looks whether a live file still has its name, and where the search in a plain file ends.
+func (ch *chapter) settle() {
+	g := ch.cursor.gen
+	if ch.live {
+		info, err := os.Stat(g.path)
+		if err == nil {
+			dev, ino := identity(info)
+			ch.settled = dev == g.dev && ino == g.ino
+		}
+	}
+	if ch.pinned && g.packed == "" {
+		ch.cursor.end = g.size.Load()
+	}
+}
+
+// unreadableLocked is a chapter that stands for a file that cannot be read: a gap.
+func (s *Set) unreadableLocked(rel *relative) *chapter {
+	s.lastID++
+	g := &generation{place: s.lastID, source: rel.track.source, path: rel.track.path, dev: rel.id.dev, ino: rel.id.ino}
+	g.why, g.rotated = wire.ReasonUnreadable, rel.path
+	g.head.Store(newHead(nil))
+	g.lost.Store(rel.size)
+	g.torn.Store(true)
+	g.sealed.Store(true)
+	g.refs.Store(1)
+	return &chapter{cursor: &cursor{gen: g}, path: rel.path, mtime: rel.mtime, pinned: true, broken: true}
+}
+
+// copied says whether the file is a copy of the beginning of what is followed as g.
+func (g *generation) copied(f *os.File, size int64) bool {
+	h := g.handle.Load()
+	info, err := h.f.Stat()
+	if err != nil || size > info.Size() {
+		return false
+	}
+	head, err := readHead(f, headSize)
+	if err != nil || !startsAlike(g.head.Load().bytes, head) {
+		return false
+	}
+	if size >= g.seen {
+		return g.continues(f, size)
+	}
+	n := min(size, window)
+	one, two := make([]byte, n), make([]byte, n)
+	got, _ := f.ReadAt(one, size-n)
+	m, _ := h.f.ReadAt(two, size-n)
+	return int64(got) == n && int64(m) == n && slices.Equal(one, two)
+}
+
+// rotationSign is the part of a name that a rotation appended, and whether it is a number.
+func rotationSign(base, path string) (sign string, number int) {
+	stem, _ := formatOf(path)
+	number = rotationNumber(stem)
+	for i := range min(len(base), len(stem)) {
+		if base[i] != stem[i] {
+			return stem[i:], number
+		}
+	}
+	return stem[min(len(base), len(stem)):], number
+}
+
+// olderName orders siblings by their names alone: a higher number is older, a later date is younger.
+func olderName(base, a, b string) int {
+	signA, numberA := rotationSign(base, a)
+	signB, numberB := rotationSign(base, b)
+	if numberA > 0 && numberB > 0 {
+		return cmp.Compare(numberB, numberA)
+	}
+	return cmp.Compare(signA, signB)
+}

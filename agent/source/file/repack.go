@@ -1,0 +1,204 @@
+package file
+
+import (
+	"hash/crc64"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/spilelog/spile/agent/source"
+)
+
+// keepReplay is how long the file of the last replay is kept open.
+const keepReplay = 10 * time.Second
+
+// replay keeps the compressed file that was read last for the rebuilding of batches: their ranges follow one another,
+// and it can only be read forward.
+type replay struct {
+	mu   sync.Mutex // guards all below
+	at   source.Position
+	h    *handle
+	st   *stream
+	used time.Time
+	// over says that nothing is to be kept any more; it is set without mu.
+	over atomic.Bool
+}
+
+// closeLocked closes the file.
+func (p *replay) closeLocked() {
+	p.st.close()
+	p.h.release()
+	p.st, p.h = nil, nil
+}
+
+// rest closes the file if nobody has needed it for a while, or at once.
+func (p *replay) rest(now bool) {
+	p.over.Store(now)
+	if !p.mu.TryLock() {
+		return // it is needed
+	}
+	defer p.mu.Unlock()
+	if p.st != nil && (now || time.Since(p.used) > keepReplay) {
+		p.closeLocked()
+	}
+}
+
+// unpackRange reads a range of what a compressed file holds, nil where none has the bytes of the position.
+func (s *Set) unpackRange(at source.Position, from, to int64) []byte {
+	p := &s.replay
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	at.Offset = 0
+	if p.st == nil || p.at != at || p.st.base > from {
+		if p.st != nil {
+			p.closeLocked()
+		}
+		h, how := s.packedHolder(at)
+		if h == nil {
+			return nil
+		}
+		p.at, p.h, p.st = at, h, newStream(h.f, how, s.limits, from)
+	}
+	out := p.st.slice(from, to)
+	if p.used = time.Now(); out == nil || p.over.Load() {
+		p.closeLocked()
+	}
+	return out
+}
+
+// packedHolder opens the compressed sibling that holds the bytes of a position.
+func (s *Set) packedHolder(at source.Position) (*handle, format) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := s.tracks[at.Path]
+	if t == nil || !s.running {
+		return nil, ""
+	}
+	siblings := s.packedLocked(t)
+	defer closePacked(siblings)
+	if b := s.findPackedLocked(t, siblings, at); b != nil {
+		return b.h.retain(), b.packed
+	}
+	return nil, ""
+}
+
+// packedSibling is a compressed sibling, opened once it was looked at.
+type packedSibling struct {
+	relative
+	head []byte
+	h    *handle // nil where it cannot be opened
+	// tried says that it was looked at, used that a place is made of it.
+	tried, used bool
+}
+
+// packedLocked lists the compressed siblings of a track.
+func (s *Set) packedLocked(t *track) []*packedSibling {
+	var out []*packedSibling
+	for _, rel := range s.relativesLocked(filepath.Dir(t.path), func(string) bool { return true }) {
+		if rel.track == t && (rel.packed == formatGzip || rel.packed == formatZstd) {
+			out = append(out, &packedSibling{relative: rel})
+		}
+	}
+	return out
+}
+
+// lookLocked opens a sibling and reads its head.
+func (b *packedSibling) lookLocked(s *Set) bool {
+	if b.tried {
+		return b.h != nil
+	}
+	b.tried = true
+	f, info, err := s.openFile(b.path)
+	if err != nil {
+		return false
+	}
+	h := newHandle(f)
+	if dev, ino := identity(info); b.id != (fileID{dev, ino}) {
+		h.release()
+		return false
+	}
+	b.head, _, _, _, _ = peek(f, b.packed, s.limits, nil) // an error is told by its reader
+	b.h = h
+	return true
+}
+
+// findPackedLocked finds the sibling that has the print of a position, by identity before content alone.
+func (s *Set) findPackedLocked(t *track, siblings []*packedSibling, at source.Position) *packedSibling {
+	if at.PrintLen <= 0 || at.PrintLen > headSize || at.Path != t.path {
+		return nil
+	}
+	for _, byID := range []bool{true, false} {
+		for _, b := range siblings {
+			if byID != (b.id == fileID{at.Device, at.Inode}) || !b.lookLocked(s) {
+				continue
+			}
+			if len(b.head) >= at.PrintLen && crc64.Checksum(b.head[:at.PrintLen], ecma) == at.Print {
+				return b
+			}
+		}
+	}
+	return nil
+}
+
+// generationLocked makes a generation of a sibling, which belongs to one reader.
+func (b *packedSibling) generationLocked(s *Set, t *track) *generation {
+	s.lastID++
+	g := &generation{place: s.lastID, source: t.source, path: t.path, dev: b.id.dev, ino: b.id.ino, mtime: b.mtime}
+	g.packed, g.rotated = b.packed, b.path
+	g.handle.Store(b.h.retain())
+	g.head.Store(newHead(b.head))
+	g.sealed.Store(true)
+	g.refs.Store(1)
+	b.used = true
+	return g
+}
+
+// closePacked closes what was opened to be looked at.
+func closePacked(siblings []*packedSibling) {
+	for _, b := range siblings {
+		b.h.release()
+		b.h = nil
+	}
+}
+
+// laterPackedLocked lists the compressed siblings that are younger than the last place that was found, to be read from
+// their beginning.
+func (s *Set) laterPackedLocked(t *track, siblings []*packedSibling, last place, known []place) []place {
+	var later []place
+	for _, b := range siblings {
+		at := place{number: rotationNumber(b.path), mtime: b.mtime}
+		if b.used || !last.before(at) || !b.lookLocked(s) {
+			continue
+		}
+		at.gen = b.generationLocked(s, t)
+		if s.madeOf(b, at.gen, known) || s.madeOf(b, at.gen, []place{{gen: t.gen}}) {
+			at.gen.release()
+			continue
+		}
+		later = append(later, at)
+	}
+	return later
+}
+
+// madeOf says whether a compressed generation is made of one of the others, as where the compression is in progress.
+func (s *Set) madeOf(b *packedSibling, g *generation, places []place) bool {
+	for _, p := range places {
+		o := p.gen
+		if o == nil || o.packed != "" || o.handle.Load() == nil {
+			continue
+		}
+		beside := o.sibling != nil && o.sibling.path+"."+string(b.packed) == b.path
+		switch {
+		case len(b.head) == 0:
+			if beside {
+				return true
+			}
+		case beside || len(b.head) == headSize:
+			if startsAlike(b.head, o.head.Load().bytes) && s.contained(g, o) {
+				return true
+			}
+		}
+	}
+	return false
+}
