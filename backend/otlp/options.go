@@ -64,7 +64,7 @@ type Options struct {
 	RetryFor time.Duration
 	// OnLoss is told of records that were lost after Log took them, with their number and the reason, in the goroutine
 	// that sends. A number of 0 is a warning of the collector about records that it took. OnLoss may log to other
-	// backends; it must not call Flush or Close.
+	// backends; it must not call Flush or Close. A panic of it is not told.
 	OnLoss func(records int, err error)
 }
 

@@ -172,9 +172,15 @@ func (b *Backend) send(ctx context.Context, s *sender) {
 		lost := o.rejected + o.failed
 		b.queue.finish(next, o)
 		if o.err != nil && b.onLoss != nil {
-			b.onLoss(lost, o.err)
+			b.tell(lost, o.err)
 		}
 	}
+}
+
+// tell calls OnLoss. A panic of it must not end the program, and there is nobody else to tell.
+func (b *Backend) tell(lost int, err error) {
+	defer func() { _ = recover() }()
+	b.onLoss(lost, err)
 }
 
 // await returns when the queue should be looked at again, after wait at the latest if it is not 0.

@@ -197,8 +197,13 @@ func taken(n int, answer message) outcome {
 	return o
 }
 
-// post makes one attempt.
-func (s *sender) post(ctx context.Context, body []byte) attempt {
+// post makes one attempt. A panic, which can only be that of the program's own client, is an attempt that failed.
+func (s *sender) post(ctx context.Context, body []byte) (a attempt) {
+	defer func() {
+		if p := recover(); p != nil {
+			a = attempt{err: fmt.Errorf("the client panicked with a %T", p)}
+		}
+	}()
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.endpoint, bytes.NewReader(body))

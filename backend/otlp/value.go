@@ -56,7 +56,7 @@ func (e *encoder) push(m event.Metadata) {
 	for i := range m {
 		fields, group := fieldsOf(m[i].Value)
 		switch {
-		case group && fields.Empty():
+		case group && empty(fields):
 		case group && m[i].Key == "":
 			e.push(fields)
 		default:
@@ -93,6 +93,16 @@ func fieldsOf(v event.Value) (fields event.Metadata, group bool) {
 		return nil, false
 	}
 	return v.Fields(), true
+}
+
+// empty says whether a group has nothing to write. One with a value that panics has that.
+func empty(fields event.Metadata) (empty bool) {
+	defer func() {
+		if recover() != nil {
+			empty = false
+		}
+	}()
+	return fields.Empty()
 }
 
 // pairs writes m as key-value pairs in a field.
