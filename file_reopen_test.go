@@ -219,3 +219,41 @@ func TestReopenOnEnds(t *testing.T) {
 		t.Errorf("with the file it ends with %v", err)
 	}
 }
+
+// TestErrForgetsWhatANewFileMends checks that a new file ends the troubles of the old one, whichever way it came.
+func TestErrForgetsWhatANewFileMends(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "logs")
+	again := func() {
+		t.Helper()
+		if err := os.Mkdir(folder, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	again()
+	f := openTestFile(t, FileOptions{Path: filepath.Join(folder, "app.log"), BufferSize: -1, MaxSize: 5})
+	mustLog(t, f, "one")
+	away := func() {
+		t.Helper()
+		if err := os.RemoveAll(folder); err != nil {
+			t.Fatal(err)
+		}
+	}
+	away()
+	if err := f.Reopen(); err == nil {
+		t.Fatal("reopened in no folder")
+	}
+	again()
+	mustLog(t, f, "two") // Rotates.
+	if err := f.Err(); err != nil {
+		t.Errorf("after a rotation: %v", err)
+	}
+	away()
+	mustLog(t, f, "three") // Cannot rotate.
+	if f.Err() == nil {
+		t.Fatal("rotated in no folder")
+	}
+	again()
+	if err := errors.Join(f.Reopen(), f.Err()); err != nil {
+		t.Errorf("after a reopening: %v", err)
+	}
+}

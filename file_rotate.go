@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"syscall"
 	"time"
 )
 
@@ -144,17 +143,19 @@ func (f *File) Reopen() error {
 	return err
 }
 
-// useLocked makes d, opened at the time now, the file in use.
+// useLocked makes d, opened at the time now, the file in use. With that, whatever kept f in an old file is over.
 func (f *File) useLocked(d disk, now time.Time) {
 	f.disk = d
+	f.troubles.rotate, f.troubles.reopen = nil, nil
 	if d.size == 0 {
 		f.disk.since = now
 	}
 }
 
-// ReopenOn calls [File.Reopen] whenever the process gets one of the signals, without any: SIGHUP. It returns nil when
-// ctx is done and [ErrClosed] after [File.Close]. A reopening that fails is told by [File.Err] and ends nothing. Before
-// ReopenOn runs, and after it, a signal does what it otherwise does, which for SIGHUP is to end the process.
+// ReopenOn calls [File.Reopen] whenever the process gets one of the signals, without any: SIGHUP, where there is one,
+// which is on Unix. It returns nil when ctx is done and [ErrClosed] after [File.Close]. A reopening that fails is told
+// by [File.Err] and ends nothing. Before ReopenOn runs, and after it, a signal does what it otherwise does, which for
+// SIGHUP is to end the process.
 //
 // For logrotate:
 //
@@ -166,12 +167,14 @@ func (f *File) useLocked(d disk, now time.Time) {
 //	}
 func (f *File) ReopenOn(ctx context.Context, signals ...os.Signal) error {
 	if len(signals) == 0 {
-		signals = []os.Signal{syscall.SIGHUP}
+		signals = reopenSignals()
 	}
 	// One place is enough: a signal that finds it taken comes before a reopening that has not begun.
 	got := make(chan os.Signal, 1)
-	signal.Notify(got, signals...)
-	defer signal.Stop(got)
+	if len(signals) > 0 { // None would mean all.
+		signal.Notify(got, signals...)
+		defer signal.Stop(got)
+	}
 	for {
 		select {
 		case <-got:
