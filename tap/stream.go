@@ -20,6 +20,8 @@ type stream struct {
 	next, read uint64
 	offset     int
 	pieces     []piece
+	// woken and urged say that the viewer was told since it last read, which need not be said again.
+	woken, urged bool
 }
 
 // ending is why a stream is over.

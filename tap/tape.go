@@ -80,8 +80,12 @@ func (tp *tape) put(body []byte) {
 		tp.appendLocked(body, size)
 	}
 	for _, s := range tp.streams {
-		signal(s.wake)
-		if tp.total-s.read > uint64(tp.limit)/2 {
+		if !s.woken {
+			s.woken = true
+			signal(s.wake)
+		}
+		if !s.urged && tp.total-s.read > uint64(tp.limit)/2 {
+			s.urged = true
 			signal(s.urgent)
 		}
 	}
@@ -186,6 +190,7 @@ func (tp *tape) take(s *stream) batch {
 	}
 	b.behind = tp.taken + 1 - s.next
 	s.next, s.read = tp.taken+1, tp.total
+	s.woken, s.urged = false, false
 	s.pieces = b.pieces
 	tp.trimLocked()
 	return b
