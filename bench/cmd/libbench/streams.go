@@ -176,7 +176,7 @@ type tail struct {
 }
 
 // tailBytes is how much is kept, enough for the last frame of a stream.
-const tailBytes = 4096
+const tailBytes = 1024
 
 // Write counts.
 func (t *tail) Write(p []byte) (int, error) {
