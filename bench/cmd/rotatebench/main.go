@@ -27,10 +27,20 @@ type settings struct {
 	quiet time.Duration
 }
 
+// attempts is how often a follower may begin anew that does not deliver even the first line.
+const attempts = 3
+
 // defaultQuiet is beyond the poll of each follower and the pauses in which rsyslog looks for files again.
 const defaultQuiet = 3 * time.Second
 
 func main() {
+	if path := os.Getenv(followEnv); path != "" {
+		if err := follow(path); err != nil {
+			fmt.Fprintln(os.Stderr, "rotatebench:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	var s settings
 	flag.StringVar(&s.spile, "spile", "", "the program to measure; empty builds it from the module above")
 	flag.IntVar(&s.scale, "scale", 1, "divides the lines of each row, for a short run")
@@ -79,6 +89,9 @@ func measure(out io.Writer, s *settings) (int, error) {
 		var cells []outcome
 		for _, tool := range t.tools {
 			o, err := try(tool, r, s)
+			for again := 1; errors.Is(err, errNotReady) && again < attempts; again++ {
+				o, err = try(tool, r, s)
+			}
 			if err != nil && !errors.Is(err, errNotInstalled) {
 				return failed, fmt.Errorf("%s, %s: %w", r.name, tool.name, err)
 			}

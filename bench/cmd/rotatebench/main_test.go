@@ -1,12 +1,24 @@
 package main
 
 import (
+	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 )
+
+// TestMain is also the process of a peer, as main is.
+func TestMain(m *testing.M) {
+	if path := os.Getenv(followEnv); path != "" {
+		if err := follow(path); err != nil {
+			panic(err)
+		}
+		return
+	}
+	os.Exit(m.Run())
+}
 
 // TestEveryRowLeavesItsLines plays each row with nobody reading: the writer itself must lose nothing but where a row
 // says so, and rotate as often as it should.

@@ -8,9 +8,12 @@ import (
 
 // readyLimit is how long a follower may take to deliver the first line, settleLimit to deliver the rest.
 const (
-	readyLimit  = 20 * time.Second
+	readyLimit  = 10 * time.Second
 	settleLimit = 60 * time.Second
 )
+
+// errNotReady is the error of a follower that does not begin.
+var errNotReady = fmt.Errorf("the first line did not come within %v", readyLimit)
 
 // tally counts the lines that a follower delivers.
 type tally struct {
@@ -92,5 +95,5 @@ func ready(w *writer, seen *tally) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("the first line did not come within %v", readyLimit)
+	return errNotReady
 }

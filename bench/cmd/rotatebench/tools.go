@@ -138,37 +138,30 @@ func startRsyslog(p *place) (follower, error) {
 	return startProgram(p, exec.Command(path, "-n", "-f", config, "-i", filepath.Join(work, "pid")))
 }
 
-// nxadm is a follower inside this process.
-type nxadm struct {
-	t    *tail.Tail
-	done chan struct{} // closed when its lines have ended
-}
-
-// startNxadm starts nxadm/tail.
+// startNxadm starts nxadm/tail in a process of its own: this program, which then does nothing else.
 func startNxadm(p *place) (follower, error) {
-	t, err := tail.TailFile(p.log, tail.Config{Follow: true, ReOpen: true, Logger: tail.DiscardingLogger})
+	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	f := &nxadm{t: t, done: make(chan struct{})}
-	go func() {
-		defer close(f.done)
-		for line := range t.Lines {
-			p.seen.line([]byte(line.Text))
+	cmd := exec.Command(self)
+	cmd.Env = append(os.Environ(), followEnv+"="+p.log)
+	return startProgram(p, cmd)
+}
+
+// followEnv names the file that this program is to follow with nxadm/tail.
+const followEnv = "ROTATEBENCH_FOLLOW"
+
+// follow prints the lines of a file until it is killed.
+func follow(path string) error {
+	t, err := tail.TailFile(path, tail.Config{Follow: true, ReOpen: true, Logger: tail.DiscardingLogger})
+	if err != nil {
+		return err
+	}
+	for line := range t.Lines {
+		if _, err := os.Stdout.WriteString(line.Text + "\n"); err != nil {
+			return err
 		}
-	}()
-	return f, nil
-}
-
-// end stops it. An error is that of a follower that gave up; its missing lines say so.
-func (f *nxadm) end() (told, error) {
-	f.close()
-	return told{}, nil
-}
-
-// close stops it and waits for its lines to end.
-func (f *nxadm) close() {
-	_ = f.t.Stop()
-	f.t.Cleanup()
-	<-f.done
+	}
+	return t.Wait()
 }
