@@ -60,34 +60,60 @@ func appendAnyJSON(dst []byte, a any) []byte {
 	case []string:
 		return appendStrings(dst, a)
 	}
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
+	start, out := len(dst), appender(dst)
+	enc := json.NewEncoder(&out)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(a); err != nil {
 		return AppendString(dst, "!ERROR:"+err.Error())
 	}
-	return appendHarmless(dst, bytes.TrimSuffix(buf.Bytes(), []byte("\n")))
+	return harmless(bytes.TrimSuffix(out, []byte("\n")), start)
 }
 
-// appendHarmless appends JSON in one line as [AppendString] would have made it: encoding/json lets characters pass that
-// control a terminal or the direction of writing, and of a json.Marshaler invalid UTF-8 too. All of that can only stand
-// in strings.
-func appendHarmless(dst, text []byte) []byte {
-	start := 0
-	for i := 0; i < len(text); {
-		if b := text[i]; b < utf8.RuneSelf && b != 0x7f {
-			i++
+// appender is a slice as a writer.
+type appender []byte
+
+// Write appends p.
+func (a *appender) Write(p []byte) (int, error) {
+	*a = append(*a, p...)
+	return len(p), nil
+}
+
+// harmless is dst with the JSON text from start on as [AppendString] would have made it: encoding/json lets characters
+// pass that control a terminal or the direction of writing, and of a json.Marshaler invalid UTF-8 too. All of that can
+// only stand in strings.
+func harmless(dst []byte, start int) []byte {
+	at, _, _ := harmful(dst[start:])
+	if start+at == len(dst) {
+		return dst
+	}
+	text := bytes.Clone(dst[start+at:])
+	dst = dst[:start+at]
+	for {
+		at, r, size := harmful(text)
+		dst = append(dst, text[:at]...)
+		if at == len(text) {
+			return dst
+		}
+		dst = append(dst, '\\', 'u', hexDigits[r>>12], hexDigits[r>>8&0xf], hexDigits[r>>4&0xf], hexDigits[r&0xf])
+		text = text[at+size:]
+	}
+}
+
+// harmful is where the first character stands that must not stand for itself, which one it is and how many bytes it
+// has; the end if there is none.
+func harmful(text []byte) (at int, r rune, size int) {
+	for at < len(text) {
+		if b := text[at]; b < utf8.RuneSelf && b != 0x7f {
+			at++
 			continue
 		}
-		r, size := utf8.DecodeRune(text[i:])
+		r, size = utf8.DecodeRune(text[at:])
 		if r == utf8.RuneError && size == 1 || Controls(r) {
-			dst = append(dst, text[start:i]...)
-			dst = append(dst, '\\', 'u', hexDigits[r>>12], hexDigits[r>>8&0xf], hexDigits[r>>4&0xf], hexDigits[r&0xf])
-			start = i + size
+			return at, r, size
 		}
-		i += size
+		at += size
 	}
-	return append(dst, text[start:]...)
+	return at, 0, 0
 }
 
 // appendStrings appends a list of texts, the one list that conventions ask for.
