@@ -122,3 +122,51 @@ func level(t *testing.T, word string) event.Level {
 	}
 	return l
 }
+
+// TestVectorsAsUsersBind runs the same rows by all separators, which is what programs bind by. A dot separates there, so
+// two patterns can be bound that the double colon alone refuses.
+func TestVectorsAsUsersBind(t *testing.T) {
+	dotted := map[string]bool{"validate/MyLib.HTTP": true, "validate/db.*": true}
+	data, err := spec.Vectors("namespaces")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows []vector
+	if err := json.Unmarshal(data, &rows); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range rows {
+		t.Run(row.Name, func(t *testing.T) {
+			want := row.Expected
+			if row.Recommended != nil {
+				want = *row.Recommended
+			}
+			switch row.Op {
+			case "match":
+				if got := compile(row.Input.Pattern, everySeparator).Match(row.Input.Namespace); got != *want.Match {
+					t.Errorf("match is %t, want %t", got, *want.Match)
+				}
+			case "validate":
+				if _, err := Parse(row.Input.Pattern); (err == nil) != (*want.Valid || dotted[row.Name]) {
+					t.Errorf("error is %v, want valid %t", err, *want.Valid)
+				}
+			case "effective_level":
+				var b *Bindings
+				for _, bind := range row.Input.Bindings {
+					p, err := Parse(bind[0])
+					if err != nil {
+						t.Fatal(err)
+					}
+					b = b.With(p, level(t, bind[1]))
+				}
+				got, bound := b.Level(row.Input.Namespace)
+				if !bound {
+					got = level(t, row.Input.BaseLevel)
+				}
+				if got != level(t, want.Level) {
+					t.Errorf("level is %v, want %s", got, want.Level)
+				}
+			}
+		})
+	}
+}
