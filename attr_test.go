@@ -157,3 +157,20 @@ func TestBindErrors(t *testing.T) {
 		t.Errorf("got %v", got)
 	}
 }
+
+func TestNamespaceWhereItIsAnAttribute(t *testing.T) {
+	ctx := WithMetadata(t.Context(), Namespace("c"))
+	tests := map[string]func(*slog.Logger){
+		"g.namespace=a": func(l *slog.Logger) { l.Info("m", slog.Group("g", Namespace("a"))) },
+		"namespace=c":   func(l *slog.Logger) { l.InfoContext(ctx, "m") },
+	}
+	for want, call := range tests {
+		t.Run(want, func(t *testing.T) {
+			var out bytes.Buffer
+			call(slog.New(New(NewConsole(ConsoleOptions{Writer: &out}))))
+			if !strings.Contains(out.String(), " "+want+" ") {
+				t.Errorf("%q is not in %q", want, out.String())
+			}
+		})
+	}
+}

@@ -174,7 +174,8 @@ func (h *Handler) Add(b Backend) error { return h.core.add(b) }
 // which changes nothing.
 func (h *Handler) Remove(name string) Backend { return h.core.remove(name) }
 
-// Rename changes the name of a backend. The error says that there is none of that name or that the new one is in use.
+// Rename changes the name of a backend, in each handler that has it. The error says that there is none of that name or
+// that the new one is in use in this handler.
 func (h *Handler) Rename(from, to string) error { return h.core.rename(from, to) }
 
 // Backend is the backend of that name, nil if there is none.
