@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -64,17 +66,19 @@ func waitFile(ts *testscript.TestScript, neg bool, args []string) {
 	})
 }
 
-// waitHTTP waits until a URL answers 200: waithttp URL.
+// waitHTTP waits until a URL answers 200, with a text if one is named: waithttp URL [TEXT].
 func waitHTTP(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 1 {
-		ts.Fatalf("usage: waithttp URL")
+	if neg || len(args) < 1 || len(args) > 2 {
+		ts.Fatalf("usage: waithttp URL [TEXT]")
 	}
-	eventually(ts, "waithttp "+args[0], func() bool {
+	eventually(ts, "waithttp "+strings.Join(args, " "), func() bool {
 		resp, err := http.Get(args[0])
 		if err != nil {
 			return false
 		}
-		return resp.Body.Close() == nil && resp.StatusCode == http.StatusOK
+		body, err := io.ReadAll(resp.Body)
+		return errors.Join(err, resp.Body.Close()) == nil && resp.StatusCode == http.StatusOK &&
+			(len(args) == 1 || strings.Contains(string(body), args[1]))
 	})
 }
 

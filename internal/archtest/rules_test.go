@@ -41,6 +41,8 @@ var layers = map[string]int{
 	"internal/cli":  5,
 	"internal/demo": 4,
 
+	"internal/canary": 4,
+
 	"agent":       3,
 	"backend":     3,
 	"backendtest": 3,

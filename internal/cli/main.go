@@ -80,7 +80,8 @@ func (a *app) root() *cobra.Command {
 	root.SetOut(a.Stdout)
 	root.SetErr(a.Stderr)
 	root.SetUsageTemplate(root.UsageTemplate() + exitText)
-	root.AddCommand(a.tailCommand(), a.agentsCommand(), a.sessionsCommand(), a.lintCommand(), a.versionCommand())
+	root.AddCommand(a.tailCommand(), a.agentsCommand(), a.sessionsCommand(), a.canaryCommand(), a.lintCommand(),
+		a.versionCommand())
 	root.AddCommand(a.serviceCommands()...)
 	a.wrap(root)
 	return root
