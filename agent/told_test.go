@@ -1,0 +1,65 @@
+package agent_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spilelog/spile/wire"
+)
+
+// toldWithin is how soon a drop must be told, also when nothing comes after it.
+const toldWithin = time.Second
+
+// gapsOf adds up the gaps of a reason until they and the frames that came make so many events, and fails if that takes
+// longer, from now on, than drops may be kept quiet.
+func (b *bench) gapsOf(reason string, events uint64) {
+	b.t.Helper()
+	late := time.After(toldWithin)
+	for sum := uint64(0); sum+uint64(len(b.server.frames)) < events; {
+		select {
+		case gap := <-b.server.gaps:
+			if _, known := wire.StageOf(gap.Reason); !known || gap.Reason != reason || gap.Unit != wire.UnitEvents {
+				b.t.Errorf("gap %+v; want one in events for %s", gap, reason)
+			}
+			sum += gap.Count
+		case <-late:
+			b.t.Fatalf("after %v %d events came and %d were told lost, want %d", toldWithin, len(b.server.frames), sum, events)
+		}
+	}
+}
+
+func TestTrailingDropsByRateAreTold(t *testing.T) {
+	const lines = 200
+	b := newBench(t)
+	b.cfg.MaxRate = 10
+	b.start()
+	d := desire("sess_a", wire.Filters{})
+	d.Mode = wire.ModeLive
+	b.server.want(d)
+	b.report(wire.ReportOpen)
+	b.write(strings.Repeat("line\n", lines))
+	b.gapsOf(wire.ReasonRate, lines)
+}
+
+func TestTrailingDropsAreToldOnceThereIsCredit(t *testing.T) {
+	const lines = 3000
+	b := newBench(t)
+	b.server.credit, b.server.ack = 1, false
+	b.start()
+	d := desire("sess_a", wire.Filters{})
+	d.Mode = wire.ModeLive
+	b.server.want(d)
+	b.report(wire.ReportOpen)
+	b.write(strings.Repeat(strings.Repeat("x", 100)+"\n", lines))
+	for seen := uint64(0); seen < lines; {
+		seen = b.report(wire.ReportStats).Accounts.Seen
+	}
+	b.server.mu.Lock()
+	b.server.ack, b.server.credit = true, wire.WindowBytes
+	conn := b.server.conn
+	b.server.mu.Unlock()
+	b.server.send(t.Context(), conn, wire.LinkAck,
+		wire.Ack{Session: "sess_a", Epoch: 1, Item: 1, Credit: wire.WindowBytes, Attached: true})
+	b.gapsOf(wire.ReasonNoCredit, lines)
+}
