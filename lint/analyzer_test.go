@@ -21,6 +21,7 @@ func TestAnalyzer(t *testing.T) {
 		{name: "pairs", folder: "pairs"},
 		{name: "fields", folder: "fields", fixed: true},
 		{name: "fixes-without-the-helpers", folder: "unimported", fixed: true},
+		{name: "fixes-keep-values-as-written", folder: "rewritten", fixed: true},
 		{name: "ignore-comments", folder: "ignored"},
 		{name: "prose", folder: "prose", flags: map[string]string{"prose": "true", "off": "LC03", "severity": "info"}},
 		{name: "generated-files-and-tests", folder: "generated"},

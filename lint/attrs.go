@@ -12,7 +12,8 @@ type attr struct {
 	// key is the key, if known says that it is a constant.
 	key   string
 	known bool
-	// value is the expression of the value; nil where a helper made it and its type is right.
+	// value is the expression of the value, with the parentheses around it; nil where a helper made it and its type is
+	// right.
 	value ast.Expr
 	// at is what a finding about the field is shown at: the key, or the whole attribute.
 	at ast.Expr
@@ -77,7 +78,7 @@ func (l *lookup) list(args []ast.Expr) fieldList {
 				out.open = true
 				return out
 			}
-			a.value = ast.Unparen(args[i])
+			a.value = args[i]
 			out.take(a, true)
 		case types.IsInterface(t) || isTypeParam(t):
 			// Only the program knows whether this is a key; what follows cannot be told apart.
@@ -122,7 +123,7 @@ func (l *lookup) attribute(expr ast.Expr) (attr, bool) {
 		switch {
 		case l.makers[name] && len(e.Args) == 2: // else the results of one call
 			a := l.key(ast.Unparen(e.Args[0]))
-			a.value, a.whole, a.constructor = ast.Unparen(e.Args[1]), e, name
+			a.value, a.whole, a.constructor = e.Args[1], e, name
 			return a, true
 		case name == slogPath+".Group" || name == slogPath+".GroupAttrs":
 			a := l.key(ast.Unparen(e.Args[0]))

@@ -18,17 +18,20 @@ func rename(expr ast.Expr, better string) *analysis.SuggestedFix {
 	if !ok || lit.Kind != token.STRING || better == "" {
 		return nil
 	}
-	return replace("rename the event to "+better, lit, strconv.Quote(better))
-}
-
-// replace is the fix that puts text in the place of a node.
-func replace(message string, at ast.Node, text string) *analysis.SuggestedFix {
-	return replaceRange(message, at.Pos(), at.End(), text)
-}
-
-func replaceRange(message string, from, to token.Pos, text string) *analysis.SuggestedFix {
 	return &analysis.SuggestedFix{
-		Message: message, TextEdits: []analysis.TextEdit{{Pos: from, End: to, NewText: []byte(text)}},
+		Message: "rename the event to " + better, TextEdits: []analysis.TextEdit{replace(lit, strconv.Quote(better))},
+	}
+}
+
+// replace is the edit that puts text in the place of a node.
+func replace(at ast.Node, text string) analysis.TextEdit {
+	return analysis.TextEdit{Pos: at.Pos(), End: at.End(), NewText: []byte(text)}
+}
+
+// around are the edits that put text before and behind a node, which stays as it is written.
+func around(at ast.Node, before, behind string) []analysis.TextEdit {
+	return []analysis.TextEdit{
+		{Pos: at.Pos(), End: at.Pos(), NewText: []byte(before)}, {Pos: at.End(), End: at.End(), NewText: []byte(behind)},
 	}
 }
 
@@ -43,47 +46,44 @@ func (j *judgement) retype(f convention.Finding, a attr) *analysis.SuggestedFix 
 	case a.key == convention.KeyDuration && isNamed(t, "time", "Duration"):
 		return j.milliseconds(a)
 	case field.Type == convention.TypeInteger || field.Type == convention.TypePort:
-		if f.Suggestion == "" {
+		// A text such as 0200 would be another number in Go; a constant may be all that a file imports a package for.
+		n, err := strconv.Atoi(f.Suggestion)
+		if _, literal := ast.Unparen(a.value).(*ast.BasicLit); err != nil || !literal {
 			return nil
 		}
-		return change(a, "give a number", "Int", f.Suggestion)
+		return change(a, "give a number", "Int", replace(a.value, strconv.Itoa(n)))
 	case field.Type == convention.TypeList && types.Identical(t, types.Typ[types.String]):
-		return change(a, "give a list", "Any", "[]string{"+types.ExprString(a.value)+"}")
+		return change(a, "give a list", "Any", around(a.value, "[]string{", "}")...)
 	}
 	return nil
 }
 
-// milliseconds is the fix of a duration: the helper of package convention where the file imports it, else a number.
+// milliseconds is the fix of a duration: in a pair the helper of package convention where the file imports it, else a
+// number. A call of slog stays one, which may be the only one in the file.
 func (j *judgement) milliseconds(a attr) *analysis.SuggestedFix {
 	const message = "give whole milliseconds"
-	value := types.ExprString(a.value)
-	if name := j.imported(a.at, conventionPath); name != "" {
-		from, to := a.at.Pos(), a.value.End()
-		if a.whole != nil {
-			from, to = a.whole.Pos(), a.whole.End()
-		}
-		return replaceRange(message, from, to, name+".Duration("+value+")")
+	if name := j.imported(a.at, conventionPath); name != "" && a.whole == nil {
+		edits := around(a.value, name+".Duration(", ")")
+		edits[0].Pos = a.at.Pos()
+		return change(a, message, "", edits...)
 	}
+	before, behind := "", ".Milliseconds()"
 	switch a.value.(type) {
 	case *ast.BinaryExpr, *ast.UnaryExpr, *ast.StarExpr:
-		value = "(" + value + ")"
+		before, behind = "(", ")"+behind
 	}
-	return change(a, message, "Int64", value+".Milliseconds()")
+	return change(a, message, "Int64", around(a.value, before, behind)...)
 }
 
 // change is the fix that gives a field another value, and its constructor the name that goes with it. A constructor
 // under a name that is not pkg.Name is left alone.
-func change(a attr, message, constructor, value string) *analysis.SuggestedFix {
-	fix := replace(message, a.value, value)
-	if a.whole == nil || a.constructor == slogPath+".Any" {
-		return fix
+func change(a attr, message, constructor string, edits ...analysis.TextEdit) *analysis.SuggestedFix {
+	if a.whole != nil && a.constructor != slogPath+".Any" {
+		selector, ok := ast.Unparen(a.whole.Fun).(*ast.SelectorExpr)
+		if !ok {
+			return nil
+		}
+		edits = append([]analysis.TextEdit{replace(selector.Sel, constructor)}, edits...)
 	}
-	selector, ok := ast.Unparen(a.whole.Fun).(*ast.SelectorExpr)
-	if !ok {
-		return nil
-	}
-	fix.TextEdits = append([]analysis.TextEdit{{
-		Pos: selector.Sel.Pos(), End: selector.Sel.End(), NewText: []byte(constructor),
-	}}, fix.TextEdits...)
-	return fix
+	return &analysis.SuggestedFix{Message: message, TextEdits: edits}
 }
