@@ -64,11 +64,13 @@ func (c *Console) Log(_ context.Context, e *event.Event) error {
 	return c.out.log(*line, e.Level)
 }
 
-// Flush writes the rest of a record of which the writer took a part.
-func (c *Console) Flush(context.Context) error { return c.out.flush() }
+// Flush writes the rest of a record of which the writer took a part, and leaves a writer that blocks when ctx is done.
+func (c *Console) Flush(ctx context.Context) error { return until(ctx, c.out.flush) }
 
-// Close ends the backend; the writer stays open.
-func (c *Console) Close(context.Context) error { return c.out.close(c.Base) }
+// Close ends the backend; the writer stays open. One that blocks is left when ctx is done.
+func (c *Console) Close(ctx context.Context) error {
+	return until(ctx, func() error { return c.out.close(c.Base) })
+}
 
 // colourful says whether w is a terminal whose user wants colours; see https://no-color.org.
 func colourful(w io.Writer, getenv func(string) string) bool {

@@ -1,6 +1,7 @@
 package spile
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"sync"
@@ -101,6 +102,33 @@ func (o *output) tick() {
 	o.armed = false
 	if !o.closed {
 		_ = o.writeLocked() // What it says stands in failed, and what was not written keeps the timer running.
+	}
+}
+
+// lastWrite is how long a write may take that begins when ctx is done already, or is not over by then. A program whose
+// context was cancelled to end it still writes what it logged, while a writer that blocks does not keep it.
+const lastWrite = 100 * time.Millisecond
+
+// until is do, which waits for the writer. When ctx is done and the writer still blocks, it returns; do ends by itself
+// as soon as the writer lets go.
+func until(ctx context.Context, do func() error) error {
+	if ctx.Done() == nil {
+		return do()
+	}
+	done := make(chan error, 1)
+	go func() { done <- do() }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	timer := time.NewTimer(lastWrite)
+	defer timer.Stop()
+	select {
+	case err := <-done:
+		return err
+	case <-timer.C:
+		return fmt.Errorf("the writer blocks: %w", ctx.Err())
 	}
 }
 

@@ -1,6 +1,7 @@
 package spile
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -290,4 +291,69 @@ func (v loggingValue) String() string {
 		return err.Error()
 	}
 	return "value "
+}
+
+// stuck is a writer that blocks until it is let go.
+type stuck struct {
+	begun, free chan struct{}
+	once        sync.Once
+}
+
+func (s *stuck) Write(p []byte) (int, error) {
+	s.once.Do(func() { close(s.begun) })
+	<-s.free
+	return len(p), nil
+}
+
+// TestFlushAndCloseGoByTheContext has a writer that blocks while somebody logs, or when the flush itself writes.
+func TestFlushAndCloseGoByTheContext(t *testing.T) {
+	ends := map[string]func(Backend, context.Context) error{"flush": Backend.Flush, "close": Backend.Close}
+	for name, end := range ends {
+		for _, who := range []string{"a-log-blocks", "it-blocks-itself"} {
+			t.Run(name+"/"+who, func(t *testing.T) {
+				// In real time: to wait for a mutex is nothing that synctest sees.
+				w := &stuck{begun: make(chan struct{}), free: make(chan struct{})}
+				o := WriterOptions{BaseOptions: messageOnly, Writer: w, BufferSize: 100, FlushEvery: -1}
+				if who == "a-log-blocks" {
+					o.BufferSize = 0
+				}
+				b := NewWriter(o)
+				logged := make(chan error, 1)
+				go func() { logged <- logText(b, "x") }()
+				if o.BufferSize == 0 {
+					<-w.begun
+				} else if err := <-logged; err != nil {
+					t.Fatal(err)
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+				defer cancel()
+				if err := end(b, ctx); !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("got %v", err)
+				}
+				close(w.free)
+				if o.BufferSize == 0 {
+					if err := <-logged; err != nil {
+						t.Error(err)
+					}
+				}
+				if err := b.Close(context.Background()); err != nil || b.Failed() != 0 {
+					t.Errorf("close: %v, failed %d", err, b.Failed())
+				}
+			})
+		}
+	}
+}
+
+// TestCloseWritesAfterTheContext is the end of a program whose context was cancelled to end it.
+func TestCloseWritesAfterTheContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 100 {
+		var out bytes.Buffer
+		b := NewWriter(WriterOptions{BaseOptions: messageOnly, Writer: &out, BufferSize: 100})
+		mustLog(t, b, "x")
+		if err := b.Close(ctx); err != nil || out.String() != "x\n" {
+			t.Fatalf("wrote %q: %v", out.String(), err)
+		}
+	}
 }

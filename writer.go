@@ -29,7 +29,7 @@ type WriterOptions struct {
 //
 // An error of Log means that the record is lost. If the writer takes only a part of a record, the rest goes out before
 // the next one, so no record ends within another. A buffer that the writer refuses is kept and tried again; once it is
-// full, further records are lost.
+// full, further records are lost. Flush and Close leave a writer that blocks when their context is done.
 type Writer struct {
 	*Base
 	lines lines
@@ -58,7 +58,9 @@ func (w *Writer) Log(_ context.Context, e *event.Event) error {
 }
 
 // Flush writes what is waiting. The error is the writer's; what it did not take goes on waiting.
-func (w *Writer) Flush(context.Context) error { return w.out.flush() }
+func (w *Writer) Flush(ctx context.Context) error { return until(ctx, w.out.flush) }
 
 // Close flushes and ends the backend; the writer stays open. The error says how many records the writer did not take.
-func (w *Writer) Close(context.Context) error { return w.out.close(w.Base) }
+func (w *Writer) Close(ctx context.Context) error {
+	return until(ctx, func() error { return w.out.close(w.Base) })
+}
