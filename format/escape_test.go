@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/spilelog/spile/event"
 )
 
 func TestEscapes(t *testing.T) {
@@ -99,4 +101,16 @@ func unescape(s string) string {
 		s = rest[1:]
 	}
 	return b.String()
+}
+
+func TestNodeIsEscaped(t *testing.T) {
+	for exact, want := range map[bool]string{false: `a\n\u001b[31mb`, true: "a\n\x1b[31mb"} {
+		p, err := NewPattern(PatternOptions{Pattern: "$node", Node: "a\n\x1b[31mb", Exact: exact})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := string(p.Append(nil, &event.Event{})); got != want {
+			t.Errorf("exact %t: got %q, want %q", exact, got, want)
+		}
+	}
 }

@@ -129,6 +129,9 @@ func newPattern(template *Template, o *PatternOptions) (*Pattern, error) {
 			errs = append(errs, fmt.Errorf("the pattern has $node and Node is empty: %w", err))
 		}
 	}
+	if !o.Exact { // The name of a host may come from its network.
+		p.node = string(appendEscaped(nil, p.node))
+	}
 	return p, errors.Join(errs...)
 }
 
