@@ -84,8 +84,8 @@ func (r *reader) notify(g *generation, fresh bool) {
 	}
 }
 
-// take moves what the tracker told to the active lanes and says whether there was anything.
-func (r *reader) take() bool {
+// take moves what the tracker told to the active lanes.
+func (r *reader) take() {
 	r.mu.Lock()
 	inbox := r.inbox
 	r.inbox = nil
@@ -103,7 +103,6 @@ func (r *reader) take() bool {
 		}
 		n.gen.release()
 	}
-	return len(inbox) > 0
 }
 
 // add puts a cursor, whose generation is retained already, in its place in its lane.
@@ -151,12 +150,11 @@ func (r *reader) Next() (*source.Block, error) {
 		return b, nil
 	}
 	for {
-		if len(r.active) == 0 && !r.take() {
+		// Also while there is more to read: who writes without end must not keep the others waiting.
+		r.take()
+		if len(r.active) == 0 {
 			r.dropBuffer()
 			return nil, source.ErrDry
-		}
-		if len(r.active) == 0 {
-			continue
 		}
 		l := r.active[0]
 		r.active = append(r.active[:0], r.active[1:]...)

@@ -1,0 +1,48 @@
+package file
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spilelog/spile/agent/source"
+)
+
+// TestBusyFileKeepsNobodyWaiting reads a file that always has more: a line of another one comes in its turn.
+func TestBusyFileKeepsNobodyWaiting(t *testing.T) {
+	r := newRig(t)
+	r.write("busy.log", "")
+	r.write("quiet.log", "")
+	rd := r.open(source.Start{})
+	flood := strings.Repeat("a line of a file that is written without end\n", 3*blockSize/40)
+	r.write("busy.log", flood)
+	var got taken
+	collect(t, rd, &got, func(k *taken) bool { return len(k.lines) > 0 })
+	r.write("quiet.log", "quiet\n")
+	until := time.Now().Add(deadline)
+	for r.set.quietUnseen() && time.Now().Before(until) {
+		<-time.After(time.Millisecond)
+	}
+	for range 3 { // the block of the busy file's turn, and the quiet one's
+		b, err := rd.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b.Source == "quiet" {
+			return
+		}
+	}
+	t.Error("the busy file was read on and on")
+}
+
+// quietUnseen says whether the tracker has not yet seen what quiet.log has.
+func (s *Set) quietUnseen() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range s.tracks {
+		if t.source == "quiet" && t.gen != nil && t.gen.seen > 0 {
+			return false
+		}
+	}
+	return true
+}
