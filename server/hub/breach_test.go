@@ -69,6 +69,35 @@ func TestBreachEndsTheAgent(t *testing.T) {
 	}
 }
 
+// TestGapMustSayWhatIsLostAndWhy takes no gap that says less, or covers other numbers than those that come next.
+func TestGapMustSayWhatIsLostAndWhy(t *testing.T) {
+	for name, change := range map[string]func(*wire.Control){
+		"no-reason":        func(c *wire.Control) { c.Reason = "" },
+		"other-count":      func(c *wire.Control) { c.Count++ },
+		"skips-a-number":   func(c *wire.Control) { c.From, c.To = c.From+1, c.To+1 },
+		"backwards":        func(c *wire.Control) { c.To = c.From - 1; c.Count = 0 },
+		"bytes-as-numbers": func(c *wire.Control) { c.Unit = wire.UnitBytes },
+	} {
+		t.Run(name, func(t *testing.T) {
+			h, fab := newHub(t, nil)
+			a := newFakeAgent(t, fab, agentID)
+			a.report(wire.ReportOpen, nil)
+			w := watch(h, hub.View{})
+			a.await(func(ack wire.Ack) bool { return ack.Attached })
+			gap := wire.Control{From: 1, To: 3, Count: 3, Unit: wire.UnitEvents, Reason: wire.ReasonRate}
+			change(&gap)
+			a.lost(gap)
+			a.await(func(ack wire.Ack) bool { return !ack.Attached })
+			w.gate.await(1)
+			if text := w.gate.text(); strings.Contains(text, `"gap"`) || !strings.Contains(text, "internal_error") {
+				t.Errorf("the viewer got %s", text)
+			}
+			w.leave()
+			<-w.done
+		})
+	}
+}
+
 // TestFabricLossIsMadeGood asks again for what was lost on the way.
 func TestFabricLossIsMadeGood(t *testing.T) {
 	h, fab := newHub(t, nil)

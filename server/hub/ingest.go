@@ -276,6 +276,9 @@ func (s *session) takeGap(index int, g *wire.GapItem) error {
 	if !s.expectLocked(a, g.Epoch, g.Item) {
 		return nil
 	}
+	if g.Gap.Reason == "" {
+		return fmt.Errorf("gap %d has no reason", g.Item)
+	}
 	// Only what a gap may say is taken over; the rest of the frame is the server's word.
 	gap := &wire.Control{
 		Type: "control", Event: wire.EventGap, Agent: a.ref.ID, Epoch: g.Epoch, Reason: g.Gap.Reason,
@@ -352,16 +355,13 @@ func (s *session) openedLocked(index int, r *wire.Report) {
 	lost := a.epoch
 	if lost == 0 {
 		lost = r.LostEpoch
-		a.total = r.NextSeq - 1
 	}
+	// Numbers of the epoch that others took before this server knew of it count, so that they can be owed.
+	a.total += r.NextSeq - 1
 	var opening []byte
 	if lost != 0 {
 		var err error
-		opening, err = encodeControl(&wire.Control{
-			Type: "control", Event: wire.EventGap, Agent: a.ref.ID, Epoch: lost, Unit: wire.UnitEvents,
-			Reason: wire.ReasonJournalLost, AtLeast: true,
-		})
-		if err != nil {
+		if opening, err = openingOf(a.ref.ID, lost); err != nil {
 			s.hub.log.Error("gap_failed", "session_id", s.config.ID, "reason", err)
 		}
 	}
@@ -373,6 +373,14 @@ func (s *session) openedLocked(index int, r *wire.Report) {
 		a.epochs = a.epochs[1:]
 	}
 	s.pushLocked(&entry{kind: entryBase, agent: index, epoch: a.epoch, first: a.nextSeq})
+}
+
+// openingOf is the announcement that an epoch is lost, and nobody knows how much with it.
+func openingOf(agent string, lost uint64) ([]byte, error) {
+	return encodeControl(&wire.Control{
+		Type: "control", Event: wire.EventGap, Agent: agent, Epoch: lost, Unit: wire.UnitEvents,
+		Reason: wire.ReasonJournalLost, AtLeast: true,
+	})
 }
 
 // skippedLocked announces items that the agent takes for acknowledged and that never came here.

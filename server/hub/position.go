@@ -127,10 +127,11 @@ func (v *viewer) rebaseLocked(i int) {
 		return
 	}
 	p.based = true
+	first := &a.epochs[0]
 	if cum, ok := a.cumAt(p.epoch, p.seq); ok {
 		p.base = cum
-	} else {
-		p.base = a.epochs[0].before
+	} else if p.base = first.before; p.epoch != 0 {
+		p.base -= first.first - 1
 	}
 	p.cum = p.base
 }
@@ -190,18 +191,28 @@ func (v *viewer) skipLocked(i int, epoch, seq uint64, reason string) {
 }
 
 // enterLocked moves the viewer to the beginning of an epoch, and announces what was lost at the change to one who
-// has seen the epoch before it.
+// has seen the epoch before it. Such a one is owed the epoch from its first number on, of which this server may have
+// seen only later ones.
 func (v *viewer) enterLocked(i int, r *epochRange) {
 	v.rebaseLocked(i)
 	p := &v.at[i]
-	changed := p.epoch != 0
+	lost := p.epoch
 	p.epoch, p.seq, p.cum = r.epoch, r.first-1, r.before
-	if changed && r.opening != nil {
-		v.queueLocked(piece{
-			kind: entryGap, agent: i, epoch: r.epoch, to: p.seq, data: r.opening, moves: true,
-			reason: wire.ReasonJournalLost,
-		})
+	if lost == 0 {
+		return
 	}
+	p.seq, p.cum = 0, r.before-(r.first-1)
+	opening := r.opening
+	if opening == nil {
+		var err error
+		if opening, err = openingOf(v.session.agents[i].ref.ID, lost); err != nil {
+			v.session.hub.log.Error("gap_failed", "session_id", v.session.config.ID, "reason", err)
+			return
+		}
+	}
+	v.queueLocked(piece{
+		kind: entryGap, agent: i, epoch: r.epoch, data: opening, moves: true, reason: wire.ReasonJournalLost,
+	})
 }
 
 // gapLocked queues a gap frame and moves the viewer behind it.

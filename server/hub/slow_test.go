@@ -134,3 +134,70 @@ func (a *fakeAgent) lost(gap wire.Control) {
 	}
 	a.send(a.keep(data, 0, 0))
 }
+
+// TestTrailingGapsAreTold tells what a viewer lost although nothing comes after it.
+func TestTrailingGapsAreTold(t *testing.T) {
+	timed(t, time.Hour, func(t *testing.T, _ *hub.Hub, a *fakeAgent) {
+		small := hub.New(hub.Options{Fabric: a.fab, RingBytes: 8 << 10})
+		defer func() { _ = small.Close() }()
+		err := small.Open(hub.Session{
+			ID: sessionID, Agents: []wire.AgentRef{{ID: agentID}}, Mode: wire.ModeLive, ExpiresAt: time.Now().Add(time.Hour),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.report(wire.ReportOpen, nil)
+		synctest.Wait()
+		w := watch(small, hub.View{AllEvents: true})
+		defer w.leave()
+		synctest.Wait()
+		w.gate.set(func() { w.gate.stalled = true })
+		for range 100 {
+			a.send(a.batch(5))
+		}
+		a.send(a.gap(4))
+		synctest.Wait()
+		w.gate.set(func() { w.gate.stalled = false })
+		synctest.Wait()
+		states, _ := w.check(t)
+		if s := states[agentID]; s.delivered+s.gapped != 504 || s.gapped <= 4 {
+			t.Errorf("%d events came and %d were told lost, want 504 and most of them lost", s.delivered, s.gapped)
+		}
+		for _, c := range controls(t, w) {
+			if _, known := wire.StageOf(c.Reason); c.Event == wire.EventGap && !known {
+				t.Errorf("gap for %q, which is no reason of the table", c.Reason)
+			}
+		}
+	})
+}
+
+// TestNewServerTellsWhatItNeverSaw lets a viewer return to a server that began after the agent had lost its journal
+// and others had taken events of the new epoch: these are told, too.
+func TestNewServerTellsWhatItNeverSaw(t *testing.T) {
+	for name, lostEpoch := range map[string]uint64{"agent-tells-the-loss": 1, "agent-began-anew-too": 0} {
+		t.Run(name, func(t *testing.T) {
+			h, fab := newHub(t, nil)
+			a := newFakeAgent(t, fab, agentID)
+			a.epoch, a.item, a.seq = 2, 11, 101
+			a.report(wire.ReportOpen, func(r *wire.Report) { r.LostEpoch = lostEpoch })
+			h.AwaitOpen(t.Context(), sessionID)
+			w := watch(h, hub.View{
+				AllEvents: true, HasAfter: true, After: wire.Cursor{{Agent: a.uuid, Epoch: 1, Seq: 50}},
+			})
+			a.await(func(ack wire.Ack) bool { return ack.Attached })
+			a.send(a.batch(3))
+			a.await(func(ack wire.Ack) bool { return ack.Item == 11 })
+			a.report(wire.ReportClosed, nil)
+			h.End(t.Context(), sessionID, wire.EndStopped)
+			<-w.done
+			states, ended := w.check(t)
+			s := states[agentID]
+			if !ended || s.epoch != 2 || s.delivered != 3 || s.gapped != 100 {
+				t.Errorf("ended %v with %+v in\n%s", ended, s, w.gate.text())
+			}
+			if n := count(controls(t, w), wire.EventGap); n != 2 {
+				t.Errorf("%d gaps, want the epoch's loss and 100 events", n)
+			}
+		})
+	}
+}
