@@ -17,6 +17,10 @@ step 'build'
 for dir in $(modules); do
 	(cd "$dir" && go build ./...)
 done
+# The library also goes where the fleet does not.
+for target in linux/386 windows/amd64 js/wasm; do
+	GOOS=${target%/*} GOARCH=${target#*/} go build . ./convention
+done
 step 'tests under the race detector'
 ci/test.sh -race -timeout 10m
 step 'done'
