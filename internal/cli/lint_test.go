@@ -117,13 +117,43 @@ func (endless) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+// zeros is a line that never ends.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}
+
+// last is a log of which only the first part is read before the run is told to end.
+type last struct {
+	io.Reader
+	cancel context.CancelFunc
+}
+
+func (l last) Read(p []byte) (int, error) {
+	l.cancel()
+	return l.Reader.Read(p)
+}
+
 func TestLintStopsWhenToldTo(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	got := lintInput(ctx, endless{})
-	if got.exit != wire.ExitFailed || !strings.Contains(got.stdout, "1023 records, ") ||
-		!strings.Contains(got.stderr, "-- stopped; the summary is of what was read until then\n") {
-		t.Errorf("exit %d\n%s%s", got.exit, got.stdout, got.stderr)
+	for _, tt := range []struct {
+		name    string
+		in      io.Reader
+		exit    int
+		records string
+	}{
+		{name: "between-lines", in: endless{}, exit: wire.ExitFailed, records: "6553 records, "},
+		{name: "within-a-line", in: zeros{}, exit: wire.ExitOK, records: "0 records, "},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			got := lintInput(ctx, last{tt.in, cancel})
+			if got.exit != tt.exit || !strings.Contains(got.stdout, tt.records) ||
+				!strings.Contains(got.stderr, "-- stopped; the summary is of what was read until then\n") {
+				t.Errorf("exit %d\n%s%s", got.exit, got.stdout, got.stderr)
+			}
+		})
 	}
 }
 

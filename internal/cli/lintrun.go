@@ -25,9 +25,6 @@ import (
 // lintMemory bounds what the decoder of a compressed file may take.
 const lintMemory = 64 << 20
 
-// lintLook is after how many lines a run looks whether it was told to end.
-const lintLook = 1024
-
 // lintFileHint says what to do about a file that cannot be read.
 const lintFileHint = "name files that this user may read, or - for standard input"
 
@@ -120,17 +117,15 @@ func unreadable(path string, err error) error {
 // stream checks the lines of in. It keeps no more than one line.
 func (r *lintRun) stream(ctx context.Context, name string, in io.Reader) error {
 	// A line of the longest kind, with a carriage return and a newline.
-	lines := bufio.NewReaderSize(in, wire.MaxLine+2)
+	lines := bufio.NewReaderSize(lintSource{ctx, in}, wire.MaxLine+2)
 	for number := 1; ; number++ {
-		if number%lintLook == 0 {
-			if r.stopped = ctx.Err() != nil; r.stopped {
-				return nil
-			}
-		}
 		line, err := lines.ReadSlice('\n')
 		long := errors.Is(err, bufio.ErrBufferFull)
 		for errors.Is(err, bufio.ErrBufferFull) {
 			_, err = lines.ReadSlice('\n')
+		}
+		if r.stopped = err != nil && ctx.Err() != nil; r.stopped {
+			return nil
 		}
 		line = bytes.TrimSuffix(bytes.TrimSuffix(line, []byte{'\n'}), []byte{'\r'})
 		if long || len(line) > wire.MaxLine {
@@ -146,6 +141,20 @@ func (r *lintRun) stream(ctx context.Context, name string, in io.Reader) error {
 			return unreadable(name, err)
 		}
 	}
+}
+
+// lintSource is a log that ends when its run is told to, even within a line that never ends.
+type lintSource struct {
+	ctx context.Context // that of the one call that has it
+	in  io.Reader
+}
+
+// Read reads on, unless the run was told to end.
+func (l lintSource) Read(p []byte) (int, error) {
+	if err := l.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return l.in.Read(p)
 }
 
 // line checks one line.
