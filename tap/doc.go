@@ -34,8 +34,10 @@
 //
 // The tap is one backend of the handler, whose level is the lowest of the open streams: with none, a call that logs
 // nothing costs what it costs without a tap. Other backends keep their level, so a stream at debug does not flood the
-// console; nothing is overwritten and nothing needs to be put back. A logger whose attributes rule out every open
-// stream pays nothing for them. Options.Lower does the same to levels outside the handler; see [Leaser].
+// console; nothing is overwritten and nothing needs to be put back. Leave the tap's own level alone where you set
+// those of all backends: one that is set there holds, for all streams, until a stream begins or ends. A logger whose
+// attributes rule out every open stream pays nothing for them. Options.Lower does the same to levels outside the
+// handler; see [Leaser].
 //
 // # Loss
 //
