@@ -1,5 +1,5 @@
 # What the targets do is in ci/; `make help` lists them.
-.PHONY: help build test race lint fmt gen bench check
+.PHONY: help build test race lint fmt gen bench soak check
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -25,6 +25,9 @@ gen: ## generate what is generated, or say that nothing is
 
 bench: ## run the benchmarks, peers included (long)
 	ci/bench.sh
+
+soak: ## run the tests named Soak in full length (long)
+	ci/soak.sh
 
 check: ## everything that must pass before a change is taken
 	ci/check.sh
