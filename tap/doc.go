@@ -44,7 +44,7 @@
 // A log call never waits for a viewer. What a viewer has not read yet is kept up to Options.Buffer bytes, once for all
 // who ask for the same; then the oldest is dropped. Events are numbered before that, so that what a viewer missed is
 // told as a gap with its exact number, at its place in the stream. Numbers and gaps together prove that nothing else is
-// missing. A viewer that takes no byte for Options.WriteTimeout is cut off.
+// missing. A viewer that has not taken a write after Options.WriteTimeout is cut off.
 //
 // # The end
 //

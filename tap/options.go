@@ -24,7 +24,7 @@ const (
 	DefaultMaxStreams = 64
 	// DefaultBuffer is how many bytes wait for slow viewers.
 	DefaultBuffer = 1 << 20
-	// DefaultWriteTimeout is how long a viewer may take nothing of what is written to it.
+	// DefaultWriteTimeout is how long a viewer may take for what is written to it at once.
 	DefaultWriteTimeout = 10 * time.Second
 	// DefaultHeartbeat is the longest silence on a stream.
 	DefaultHeartbeat = wire.HeartbeatInterval
@@ -91,7 +91,8 @@ type Options struct {
 	// Buffer is how many bytes wait for slow viewers; 0 is [DefaultBuffer]. Viewers who ask for the same share it. While
 	// a write is under way there may be as many again.
 	Buffer int
-	// WriteTimeout is how long a viewer may take nothing before it is cut off; 0 is [DefaultWriteTimeout].
+	// WriteTimeout is how long one write to a viewer may take, of some 32 KiB or of one record that is larger, before
+	// the viewer is cut off; 0 is [DefaultWriteTimeout].
 	WriteTimeout time.Duration
 	// Heartbeat is the longest silence on a stream; 0 is [DefaultHeartbeat].
 	Heartbeat time.Duration
