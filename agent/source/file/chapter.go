@@ -34,63 +34,59 @@ type chapter struct {
 	kept bool
 }
 
-// end is where the search in a plain file ends.
-func (ch *chapter) end() int64 { return ch.cursor.end }
-
 // survey learns of each chapter what the search needs to know.
 func (r *reader) survey(chapters []*chapter, start source.Start) {
 	for _, ch := range chapters {
-		g := ch.cursor.gen
-		h := g.handle.Load()
+		c := ch.cursor
 		var timeOf func([]byte) (time.Time, bool)
 		if start.TimeOf != nil {
-			timeOf = func(line []byte) (time.Time, bool) { return start.TimeOf(g.source, line) }
+			timeOf = func(line []byte) (time.Time, bool) { return start.TimeOf(c.gen.source, line) }
 		}
-		switch {
-		case h == nil:
-		case g.packed != "":
-			r.surveyPacked(ch, h, timeOf)
-		default:
-			ch.head = g.head.Load().bytes
-			if timeOf != nil {
-				_, ch.first, ch.timed = firstTimed(h.f, 0, ch.end(), timeOf)
-			}
+		if c.gen.packed == "" && !ch.broken {
+			r.steady(c, func(h *handle) {
+				ch.head, ch.timed = c.gen.head.Load().bytes, false
+				if h != nil && timeOf != nil {
+					_, ch.first, ch.timed = firstTimed(h.f, 0, c.end, timeOf)
+				}
+			})
+		}
+		if c.gen.packed != "" {
+			r.surveyPacked(ch, timeOf)
 		}
 	}
 }
 
-func (r *reader) surveyPacked(ch *chapter, h *handle, timeOf func([]byte) (time.Time, bool)) {
+func (r *reader) surveyPacked(ch *chapter, timeOf func([]byte) (time.Time, bool)) {
 	g := ch.cursor.gen
+	h := g.handle.Load()
 	var err error
 	ch.head, ch.first, ch.timed, ch.cursor.cost, err = peek(h.f, g.packed, r.set.limits, timeOf)
 	ch.broken = err != nil
 	g.head.Store(newHead(ch.head))
 }
 
-// inOrder sorts chapters by age, the oldest first and the live file last: by their lines' own times, or by the time of
-// their last write where they have none, or by name where neither tells.
-func inOrder(base string, chapters []*chapter) {
+// inOrder sorts chapters by age, the oldest first and the live file last: by their lines' own times; where no line has
+// one by the time of their last write, or by name where a compression may have changed that.
+func inOrder(chapters []*chapter) {
 	timed := false
 	for _, ch := range chapters {
 		timed = timed || ch.timed && !ch.live
 	}
-	byName := !timed && !slices.ContainsFunc(chapters, func(ch *chapter) bool {
-		_, number := rotationSign(base, ch.path)
-		return !ch.live && number == 0
-	})
 	slices.SortStableFunc(chapters, func(a, b *chapter) int {
-		switch {
-		case a.live != b.live && a.live:
-			return 1
-		case a.live != b.live:
+		if a.live != b.live {
+			if a.live {
+				return 1
+			}
 			return -1
-		case byName:
-			return olderName(base, a.path, b.path)
 		}
-		if c := a.age().Compare(b.age()); c != 0 {
+		c, named := olderName(a.path, b.path)
+		if !timed && named && (a.cursor.gen.packed != "" || b.cursor.gen.packed != "") {
 			return c
 		}
-		return olderName(base, a.path, b.path)
+		if age := a.age().Compare(b.age()); age != 0 || !named {
+			return age
+		}
+		return c
 	})
 }
 
@@ -189,7 +185,15 @@ func (s *Set) content(g *generation) (io.Reader, func()) {
 func (r *reader) sinceIn(ch *chapter, start source.Start) int64 {
 	c := ch.cursor
 	if c.gen.packed == "" {
-		return c.since(start)
+		var off int64 // of all where nothing can be read: that is told
+		r.steady(c, func(h *handle) {
+			if off = 0; h != nil {
+				off = c.since(h, start)
+			}
+		})
+		if c.gen.packed == "" {
+			return off
+		}
 	}
 	h := c.gen.handle.Load()
 	st := newStream(h.f, c.gen.packed, r.set.limits, 0)

@@ -60,12 +60,11 @@ func (r *reader) read(c *cursor) (b *source.Block, finished bool) {
 		return r.readPacked(c)
 	}
 	for range maxTries {
-		sealed := g.sealed.Load()
-		size := g.size.Load()
-		if len(r.turns) > 0 && c.history && c.off < c.end && c.end < size {
-			size, sealed = c.end, false // what came later is not history
-		}
+		size, sealed := r.sizeNow(c)
 		if c.off >= size && sealed {
+			if g.handle.Load() == nil && r.unpackInstead(c) {
+				return r.readPacked(c)
+			}
 			return r.finish(c), true
 		}
 		if c.off >= size || size == c.tried && !sealed {
@@ -87,6 +86,16 @@ func (r *reader) read(c *cursor) (b *source.Block, finished bool) {
 		r.set.resync(c)
 	}
 	return nil, false
+}
+
+// sizeNow is how far a cursor may read now, and whether nothing follows.
+func (r *reader) sizeNow(c *cursor) (size int64, sealed bool) {
+	sealed = c.gen.sealed.Load() // before size
+	size = c.gen.size.Load()
+	if len(r.turns) > 0 && c.history && c.off < c.end && c.end < size {
+		return c.end, false // what came later is not history
+	}
+	return size, sealed
 }
 
 func (r *reader) caughtUp(c *cursor, size int64) {

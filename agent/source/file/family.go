@@ -1,6 +1,7 @@
 package file
 
 import (
+	"cmp"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -76,4 +77,15 @@ func rotationNumber(name string) int {
 		return 0
 	}
 	return n
+}
+
+// olderName compares the ages of two siblings of one path by what a rotation appended to their names: a higher number
+// is older, a later date is younger. It is false where the names do not tell.
+func olderName(a, b string) (int, bool) {
+	a, _ = formatOf(a)
+	b, _ = formatOf(b)
+	if m, n := rotationNumber(a), rotationNumber(b); m > 0 && n > 0 {
+		return cmp.Compare(n, m), true
+	}
+	return cmp.Compare(a, b), len(a) == len(b) && a != "" && rotationNumber(a) == 0 && rotationNumber(b) == 0
 }

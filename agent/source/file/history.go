@@ -36,7 +36,7 @@ func (r *reader) seekHistory(ctx context.Context, start source.Start, found pins
 		}
 		r.survey(b.chapters, start)
 		b.chapters = r.distinct(b.chapters)
-		inOrder(b.path, b.chapters)
+		inOrder(b.chapters)
 		b.first = len(b.chapters)
 	}
 	tailing := start.Tail > 0 && start.Match != nil
@@ -123,24 +123,56 @@ func (r *reader) bind(b *book) {
 // beginAt sets where a cursor begins, as history where anything lies behind it.
 func (r *reader) beginAt(ch *chapter, off int64) {
 	c := ch.cursor
-	h := c.gen.handle.Load()
-	switch {
-	case h == nil || c.gen.packed != "":
-		c.off, c.first = off, ch.first
-	case off >= c.end || !c.moveTo(h.f, off):
-		return
+	moved := false
+	if c.gen.packed == "" {
+		r.steady(c, func(h *handle) { moved = h != nil && c.moveTo(h.f, min(off, c.end)) })
+	}
+	if !moved { // the read finds out what became of it
+		c.off, c.scan, c.nbefore, c.first = off, 0, 0, ch.first
+	} else if off >= c.end {
+		return // nothing but what a stale writer may add
 	}
 	c.history = true
 	r.history++
 	r.activate(r.lane(c.gen.path))
 }
 
-// since finds the first line at or after start.Since. Lines are taken to be in order of time.
-func (c *cursor) since(start source.Start) int64 {
-	h := c.gen.handle.Load()
-	if h == nil {
-		return c.end
+// steady calls do with the file of a plain generation, and again when that was truncated meanwhile and its bytes are
+// elsewhere now: nil where they are in no plain file any more. The generation may then have become a compressed one.
+func (r *reader) steady(c *cursor, do func(h *handle)) {
+	for range maxTries {
+		h := c.gen.handle.Load()
+		if h == nil {
+			break
+		}
+		do(h)
+		if c.intact(h) {
+			return
+		}
+		r.set.resync(c)
 	}
+	if c.gen.handle.Load() == nil && r.unpackInstead(c) {
+		r.letGo(c)
+	}
+	do(nil)
+}
+
+// intact says whether what was read of a generation's file up to the cursor's end was its own.
+func (c *cursor) intact(h *handle) bool {
+	g := c.gen
+	if g.sealed.Load() {
+		return g.handle.Load() == h
+	}
+	info, err := h.f.Stat()
+	if err != nil || info.Size() < c.end || g.handle.Load() != h {
+		return false
+	}
+	head := g.head.Load()
+	return len(head.bytes) == 0 || head.begins(h.f)
+}
+
+// since finds the first line at or after start.Since. Lines are taken to be in order of time.
+func (c *cursor) since(h *handle, start source.Start) int64 {
 	timed := func(from, to int64) (int64, time.Time, bool) {
 		return firstTimed(h.f, from, to, func(line []byte) (time.Time, bool) { return start.TimeOf(c.gen.source, line) })
 	}

@@ -53,20 +53,18 @@ func (s *Set) register(r *reader, start source.Start) (pins, error) {
 		return nil, nil
 	}
 	var found pins
-	if !start.Since.IsZero() || start.Tail > 0 {
-		found = s.pinLocked(r.accepts, start)
-	}
-	s.readers[r] = struct{}{}
-	for _, t := range s.tracks {
-		if g := t.gen; g != nil && r.accepts(g.source) {
-			r.atEnd(g, found, true)
+	for round := range maxRounds {
+		if !start.Since.IsZero() || start.Tail > 0 {
+			found = s.pinLocked(r.accepts, start)
 		}
-	}
-	for g := range s.draining { // a stale writer may go on
-		if r.accepts(g.source) && !found.has(g) {
-			r.atEnd(g, found, false)
+		if s.beginAtEndLocked(r, found) || round == maxRounds-1 {
+			break
 		}
+		r.forget() // a file was truncated meanwhile
+		found.release()
+		s.scanLocked()
 	}
+	s.readers[r] = struct{}{} // what was found so far is no news
 	for path := range found {
 		for _, ch := range found[path] {
 			ch.settle()
@@ -75,15 +73,32 @@ func (s *Set) register(r *reader, start source.Start) (pins, error) {
 	return found, nil
 }
 
-// atEnd adds a cursor at the end of a generation.
-func (r *reader) atEnd(g *generation, found pins, live bool) {
+// beginAtEndLocked gives a reader a cursor at the end of each file. It is false where one has changed under it.
+func (s *Set) beginAtEndLocked(r *reader, found pins) bool {
+	steady := true
+	for _, t := range s.tracks {
+		if g := t.gen; g != nil && r.accepts(g.source) {
+			steady = r.atEnd(g, found, true) && steady
+		}
+	}
+	for g := range s.draining { // a stale writer may go on
+		if r.accepts(g.source) && !found.has(g) {
+			steady = r.atEnd(g, found, false) && steady
+		}
+	}
+	return steady
+}
+
+// atEnd adds a cursor at the end of a generation, and says whether that could be read.
+func (r *reader) atEnd(g *generation, found pins, live bool) bool {
 	c := &cursor{gen: g.retain()}
 	l := r.add(c)
-	r.seekEnd(c)
+	steady := r.seekEnd(c)
 	c.end = c.off
 	if found != nil {
 		found[l.path] = append(found[l.path], &chapter{cursor: c, mtime: g.mtime, live: live})
 	}
+	return steady
 }
 
 // seekEnd moves a cursor to the beginning of the last unfinished line.

@@ -14,6 +14,9 @@ const maxStreams = 12 << 20
 
 // streamOf returns the stream of a compressed generation where the cursor stands.
 func (r *reader) streamOf(c *cursor) *stream {
+	if c.stream != nil && c.stream.base > c.off {
+		r.letGo(c)
+	}
 	if c.stream == nil {
 		c.stream = newStream(c.gen.handle.Load().f, c.gen.packed, r.set.limits, c.off)
 		r.streams += c.stream.cost()
@@ -92,15 +95,17 @@ func (r *reader) cutPacked(c *cursor, st *stream) *source.Block {
 func (r *reader) unpacked(c *cursor, st *stream) (*source.Block, bool) {
 	g := c.gen
 	g.size.Store(c.off)
+	r.gap = source.Gap{Source: g.source, Path: g.name(), AtLeast: true}
 	if errors.Is(st.err, io.EOF) && st.base+int64(len(st.buf)) >= c.off {
-		return nil, true
-	}
-	var left int64
-	if info, err := g.handle.Load().f.Stat(); err == nil && st.u != nil {
-		left = max(0, info.Size()-st.u.in.n)
-	}
-	r.gap = source.Gap{
-		Source: g.source, Path: g.name(), Bytes: left, AtLeast: true, Reason: unpackReason(st.err),
+		r.gap.Bytes, r.gap.Reason = max(0, g.lost.Load()-c.off), wire.ReasonTruncated
+		if r.gap.Bytes == 0 && !g.torn.Load() {
+			return nil, true
+		}
+	} else {
+		r.gap.Reason = unpackReason(st.err)
+		if info, err := g.handle.Load().f.Stat(); err == nil && st.u != nil {
+			r.gap.Bytes = max(0, info.Size()-st.u.in.n)
+		}
 	}
 	r.blockOf(c, nil, c.off)
 	r.block.Gap = &r.gap

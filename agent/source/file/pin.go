@@ -1,7 +1,6 @@
 package file
 
 import (
-	"cmp"
 	"errors"
 	"io/fs"
 	"os"
@@ -260,26 +259,4 @@ func (g *generation) copied(f *os.File, size int64) bool {
 	got, _ := f.ReadAt(one, size-n)
 	m, _ := h.f.ReadAt(two, size-n)
 	return int64(got) == n && int64(m) == n && slices.Equal(one, two)
-}
-
-// rotationSign is the part of a name that a rotation appended, and whether it is a number.
-func rotationSign(base, path string) (sign string, number int) {
-	stem, _ := formatOf(path)
-	number = rotationNumber(stem)
-	for i := range min(len(base), len(stem)) {
-		if base[i] != stem[i] {
-			return stem[i:], number
-		}
-	}
-	return stem[min(len(base), len(stem)):], number
-}
-
-// olderName orders siblings by their names alone: a higher number is older, a later date is younger.
-func olderName(base, a, b string) int {
-	signA, numberA := rotationSign(base, a)
-	signB, numberB := rotationSign(base, b)
-	if numberA > 0 && numberB > 0 {
-		return cmp.Compare(numberB, numberA)
-	}
-	return cmp.Compare(signA, signB)
 }

@@ -264,6 +264,17 @@ func (r *reader) SkipToEnd() []source.Gap {
 	return gaps
 }
 
+// forget lets all lanes go.
+func (r *reader) forget() {
+	for _, l := range r.lanes {
+		for _, c := range l.cursors {
+			r.letGo(c)
+			c.gen.release()
+		}
+	}
+	clear(r.lanes)
+}
+
 // Close implements [source.Reader].
 func (r *reader) Close() error {
 	if r.set == nil {
@@ -279,12 +290,7 @@ func (r *reader) Close() error {
 	}
 	r.inbox = nil
 	r.mu.Unlock()
-	for _, l := range r.lanes {
-		for _, c := range l.cursors {
-			r.letGo(c)
-			c.gen.release()
-		}
-	}
+	r.forget()
 	r.dropBuffer()
 	r.turns, r.parked = nil, nil
 	r.lanes, r.active, r.history, r.set = nil, nil, 0, nil

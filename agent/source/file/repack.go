@@ -1,8 +1,12 @@
 package file
 
 import (
+	"bytes"
+	"errors"
 	"hash/crc64"
+	"io/fs"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -75,12 +79,28 @@ func (s *Set) packedHolder(at source.Position) (*handle, format) {
 	if t == nil || !s.running {
 		return nil, ""
 	}
-	siblings := s.packedLocked(t)
+	b, siblings := s.seekPackedLocked(t, at)
 	defer closePacked(siblings)
-	if b := s.findPackedLocked(t, siblings, at); b != nil {
-		return b.h.retain(), b.packed
+	if b == nil {
+		return nil, ""
 	}
-	return nil, ""
+	return b.h.retain(), b.packed
+}
+
+// seekPackedLocked finds the sibling that has the print of a position, also while it is being renamed. The caller
+// closes what was opened to be looked at.
+func (s *Set) seekPackedLocked(t *track, at source.Position) (found *packedSibling, all []*packedSibling) {
+	dir := filepath.Dir(t.path)
+	for range maxRounds {
+		closePacked(all)
+		before := modified(dir)
+		all = s.packedLocked(t)
+		if found = s.findPackedLocked(t, all, at); found != nil ||
+			before.Equal(modified(dir)) && !slices.ContainsFunc(all, func(b *packedSibling) bool { return b.missed }) {
+			break
+		}
+	}
+	return found, all
 }
 
 // packedSibling is a compressed sibling, opened once it was looked at.
@@ -88,8 +108,8 @@ type packedSibling struct {
 	relative
 	head []byte
 	h    *handle // nil where it cannot be opened
-	// tried says that it was looked at, used that a place is made of it.
-	tried, used bool
+	// tried says that it was looked at, missed that it was gone from its name by then, used that a place is made of it.
+	tried, missed, used bool
 }
 
 // packedLocked lists the compressed siblings of a track.
@@ -111,10 +131,12 @@ func (b *packedSibling) lookLocked(s *Set) bool {
 	b.tried = true
 	f, info, err := s.openFile(b.path)
 	if err != nil {
+		b.missed = errors.Is(err, fs.ErrNotExist)
 		return false
 	}
 	h := newHandle(f)
 	if dev, ino := identity(info); b.id != (fileID{dev, ino}) {
+		b.missed = true
 		h.release()
 		return false
 	}
@@ -154,6 +176,48 @@ func (b *packedSibling) generationLocked(s *Set, t *track) *generation {
 	return g
 }
 
+// unpackInstead goes on in the compressed copy of a file whose bytes are nowhere else any more: it was copied,
+// truncated and compressed before anybody looked.
+func (r *reader) unpackInstead(c *cursor) bool {
+	old := c.gen
+	if head := old.head.Load(); old.packed != "" || len(head.bytes) == 0 {
+		return false
+	}
+	g := r.set.packedCopy(old)
+	if g == nil {
+		return false
+	}
+	st := newStream(g.handle.Load().f, g.packed, r.set.limits, c.off-int64(c.nbefore))
+	if seen := st.slice(c.off-int64(c.nbefore), c.off); !bytes.Equal(seen, c.before[:c.nbefore]) {
+		st.close()
+		g.release()
+		return false
+	}
+	g.next = old.next
+	g.lost.Store(old.lost.Load())
+	g.torn.Store(old.torn.Load())
+	c.gen, c.stream = g, st
+	r.streams += st.cost()
+	old.release()
+	return true
+}
+
+// packedCopy makes a generation of the compressed sibling that begins like g.
+func (s *Set) packedCopy(g *generation) *generation {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := s.tracks[g.path]
+	if t == nil || !s.running {
+		return nil
+	}
+	b, siblings := s.seekPackedLocked(t, g.position(0))
+	defer closePacked(siblings)
+	if b == nil {
+		return nil
+	}
+	return b.generationLocked(s, t)
+}
+
 // closePacked closes what was opened to be looked at.
 func closePacked(siblings []*packedSibling) {
 	for _, b := range siblings {
@@ -167,7 +231,7 @@ func closePacked(siblings []*packedSibling) {
 func (s *Set) laterPackedLocked(t *track, siblings []*packedSibling, last place, known []place) []place {
 	var later []place
 	for _, b := range siblings {
-		at := place{number: rotationNumber(b.path), mtime: b.mtime}
+		at := place{number: rotationNumber(b.path), path: b.path, packed: true, mtime: b.mtime}
 		if b.used || !last.before(at) || !b.lookLocked(s) {
 			continue
 		}

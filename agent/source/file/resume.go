@@ -18,6 +18,8 @@ type place struct {
 	gen    *generation
 	off    int64
 	number int // of NAME.N
+	path   string
+	packed bool // a compression may have left another time than that of the last write
 	mtime  time.Time
 	live   bool
 	own    bool // the position named it, rather than that it appeared since
@@ -147,14 +149,19 @@ func (s *Set) locatePackedLocked(t *track, packed func(bool) []*packedSibling, p
 		return place{}, false
 	}
 	return place{
-		gen: b.generationLocked(s, t), off: p.Offset, number: rotationNumber(b.path), mtime: b.mtime,
-		done: p.Inode == 0,
+		gen: b.generationLocked(s, t), off: p.Offset, number: rotationNumber(b.path), path: b.path, packed: true,
+		mtime: b.mtime, done: p.Inode == 0,
 	}, true
 }
 
 func (p place) before(o place) bool {
 	if p.live != o.live {
 		return o.live
+	}
+	if p.packed || o.packed {
+		if c, ok := olderName(p.path, o.path); ok {
+			return c < 0
+		}
 	}
 	if p.mtime.Equal(o.mtime) && p.number > 0 && o.number > 0 {
 		return p.number > o.number
@@ -170,7 +177,12 @@ func (s *Set) locateLocked(t *track, f *folder, p source.Position) (place, *sibl
 	}
 	for g := range s.draining {
 		if g.holds(p) {
-			return place{gen: g, off: p.Offset, mtime: g.mtime}, f.siblings[fileID{g.dev, g.ino}], true
+			b := f.siblings[fileID{g.dev, g.ino}]
+			at := place{gen: g, off: p.Offset, mtime: g.mtime}
+			if b != nil {
+				at.number, at.path = rotationNumber(b.path), b.path
+			}
+			return at, b, true
 		}
 	}
 	for _, byID := range []bool{true, false} {
@@ -182,7 +194,9 @@ func (s *Set) locateLocked(t *track, f *folder, p source.Position) (place, *sibl
 				continue
 			}
 			if g := s.siblingGenerationLocked(t, b, p); g != nil {
-				return place{gen: g, off: p.Offset, number: rotationNumber(b.path), mtime: b.mtime}, b, true
+				return place{
+					gen: g, off: p.Offset, number: rotationNumber(b.path), path: b.path, mtime: b.mtime,
+				}, b, true
 			}
 		}
 	}
@@ -230,7 +244,7 @@ func (s *Set) laterLocked(t *track, f *folder, last place, found map[*sibling]bo
 		if found[b] || s.familyLocked(b.path) != t {
 			continue
 		}
-		at := place{number: rotationNumber(b.path), mtime: b.mtime}
+		at := place{number: rotationNumber(b.path), path: b.path, mtime: b.mtime}
 		if !last.before(at) {
 			continue
 		}

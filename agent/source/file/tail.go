@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"time"
 
@@ -156,11 +157,7 @@ func (w *walk) keepBroken() {
 // fill looks further back and says whether there was anything to look at.
 func (r *reader) fill(w *walk, start source.Start, buf []byte, need int) bool {
 	if w.back != nil && w.back.pos > w.back.floor {
-		if !w.back.block(start, buf) {
-			w.back.pos = w.back.floor // the file changed: what is left is told by the reader
-		}
-		w.matches = append(w.matches[:0], w.back.matches...)
-		w.back.matches = w.back.matches[:0]
+		r.fillPlain(w, start, buf, need)
 		return true
 	}
 	w.back = nil
@@ -173,32 +170,57 @@ func (r *reader) fill(w *walk, start source.Start, buf []byte, need int) bool {
 	if w.at == w.least {
 		floor = max(floor, w.floor)
 	}
-	h := ch.cursor.gen.handle.Load()
 	switch {
-	case h == nil:
 	case ch.cursor.gen.packed != "":
-		w.matches = append(w.matches[:0], r.tailOf(ch, w.at, floor, need, start)...)
-	default:
-		w.back = &backward{c: ch.cursor, chapter: w.at, f: h.f, pos: ch.cursor.end, floor: floor}
+		w.matches = append(w.matches[:0], r.tailOf(w, floor, math.MaxInt64, need, start)...)
+	case !ch.broken:
+		w.back = &backward{c: ch.cursor, chapter: w.at, pos: ch.cursor.end, floor: floor}
 	}
 	return true
 }
 
-// tailOf reads a compressed chapter once and keeps its last matching lines.
-func (r *reader) tailOf(ch *chapter, at int, floor int64, need int, start source.Start) []match {
+// fillPlain looks at one more block of a plain file.
+func (r *reader) fillPlain(w *walk, start source.Start, buf []byte, need int) {
+	b := w.back
+	ch := w.book.chapters[w.at]
+	pos, ok := b.pos, false
+	r.steady(b.c, func(h *handle) {
+		b.matches, b.pos = b.matches[:0], pos
+		if ok = h != nil; ok {
+			b.f = h.f
+			ok = b.block(start, buf)
+		}
+	})
+	switch {
+	case b.c.gen.packed != "":
+		w.matches = append(w.matches[:0], r.tailOf(w, b.floor, pos, need, start)...)
+		w.back = nil
+	case !ok:
+		ch.broken, ch.readable, w.back = true, b.floor, nil
+	default:
+		w.matches = append(w.matches[:0], b.matches...)
+	}
+}
+
+// tailOf reads a compressed chapter once and keeps the last matching lines between two offsets.
+func (r *reader) tailOf(w *walk, floor, to int64, need int, start source.Start) []match {
+	ch := w.book.chapters[w.at]
 	g := ch.cursor.gen
 	st := newStream(g.handle.Load().f, g.packed, r.set.limits, floor)
 	defer st.close()
 	var ring []match
 	next := 0
 	end := st.lines(floor, func(off int64, line []byte) {
+		if off >= to {
+			return
+		}
 		when, ok := start.Match(g.source, g.path, line)
 		switch {
 		case !ok:
 		case len(ring) < need:
-			ring = append(ring, match{chapter: at, at: off, when: when})
+			ring = append(ring, match{chapter: w.at, at: off, when: when})
 		default:
-			ring[next] = match{chapter: at, at: off, when: when}
+			ring[next] = match{chapter: w.at, at: off, when: when}
 			next = (next + 1) % need
 		}
 	})

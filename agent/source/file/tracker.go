@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"time"
 )
@@ -70,9 +71,11 @@ func (s *Set) lookInLocked(dir string) {
 	}
 }
 
-// flushLocked hands new generations to the readers: those that came and went unseen by age, then what is live.
+// flushLocked hands new generations to the readers: those that came and went unseen by age, then what is live. What a
+// file grew by before it lost its name comes before them, what a live one grew by after them.
 func (s *Set) flushLocked() {
 	defer s.publishLocked()
+	s.publishDrainingLocked()
 	if len(s.unseen) == 0 && len(s.live) == 0 {
 		return
 	}
@@ -122,6 +125,18 @@ func (s *Set) publishLocked() {
 	}
 	clear(s.grown)
 	s.grown = s.grown[:0]
+}
+
+// publishDrainingLocked tells the readers what files grew by that lost their names.
+func (s *Set) publishDrainingLocked() {
+	s.grown = slices.DeleteFunc(s.grown, func(g *generation) bool {
+		_, draining := s.draining[g]
+		if draining {
+			g.size.Store(g.seen)
+			s.wakeLocked(g)
+		}
+		return draining
+	})
 }
 
 // lookLocked brings a track up to date with the file system.

@@ -35,8 +35,7 @@ func (s *Set) sealTruncatedLocked(g *generation) {
 	g.lost.Store(g.seen)
 	g.torn.Store(time.Since(g.mtime) < tearTime)
 	f := s.folderLocked(filepath.Dir(g.path))
-	s.collectLocked(f)
-	copied, size := s.copyLocked(f, g)
+	copied, size := s.seekCopyLocked(f, g)
 	g.seen = size
 	g.size.Store(size)
 	g.handle.Swap(copied).release()
@@ -46,9 +45,22 @@ func (s *Set) sealTruncatedLocked(g *generation) {
 		slog.Int64("seen_bytes", g.lost.Load()), slog.Int64("copied_bytes", size))
 }
 
+// seekCopyLocked finds the copy that was made of a generation, also while it is being renamed.
+func (s *Set) seekCopyLocked(f *folder, g *generation) (*handle, int64) {
+	for range maxRounds {
+		s.collectLocked(f)
+		copied, size, missed := s.copyLocked(f, g)
+		if copied != nil || !missed {
+			return copied, size
+		}
+	}
+	return nil, 0
+}
+
 // copyLocked finds the copy that was made of a generation before it was truncated: the sibling that begins like it
 // and, as far as it reaches, has the bytes that were seen last. It returns an open file and its size, or nil.
-func (s *Set) copyLocked(f *folder, g *generation) (*handle, int64) {
+// A sibling that could not be opened under the name that it was listed by is missed.
+func (s *Set) copyLocked(f *folder, g *generation) (copied *handle, size int64, missed bool) {
 	var best *sibling
 	var bestFile *handle
 	var bestSize int64
@@ -59,6 +71,7 @@ func (s *Set) copyLocked(f *folder, g *generation) (*handle, int64) {
 		}
 		h := s.reopen(b)
 		if h == nil {
+			missed = missed || b.seen
 			continue
 		}
 		info, err := h.f.Stat()
@@ -75,7 +88,7 @@ func (s *Set) copyLocked(f *folder, g *generation) (*handle, int64) {
 		best.fresh = false
 		best.close()
 	}
-	return bestFile, bestSize
+	return bestFile, bestSize, missed
 }
 
 // continues says whether the file has what was seen last of g, as far as it reaches.
