@@ -31,8 +31,8 @@ type canaryReport struct {
 	Final             bool   `json:"final"`
 }
 
-// TestCanary runs a canary while logrotate rotates its file, its sessions are renewed, and agent and server die: no
-// line may be missing or doubled, and the accounts must close to the line, also those in the server's /metrics.
+// TestCanary runs a canary while logrotate rotates its file, its sessions are renewed, agent and server die, and
+// somebody stops its session: no line may be missing or doubled, and the accounts must close to the line, also those in the server's /metrics.
 func TestCanary(t *testing.T) {
 	const perSecond = 2000
 	f := newFleet(t)
@@ -75,6 +75,12 @@ func TestCanary(t *testing.T) {
 	f.online("edge-1")
 	received(8 * perSecond)
 	rotated()
+	// A session that is being renewed at that moment is not missed.
+	for restarted, more := 0.0, 9.0; restarted == 0; more++ {
+		f.stopAll()
+		received(more * perSecond)
+		restarted = metric(t, "http://"+metrics+"/metrics", "", "spile_canary_sessions_restarted_total")
+	}
 	f.until("a session was renewed", func() bool {
 		return metric(t, "http://"+metrics+"/metrics", "", "spile_canary_sessions_total") >= 2
 	})
@@ -91,6 +97,20 @@ func TestCanary(t *testing.T) {
 		t.Errorf("%+v; want all %d lines received", got, got.Written)
 	}
 	f.checkSums()
+}
+
+// stopAll stops every session.
+func (f *fleet) stopAll() {
+	f.t.Helper()
+	list, err := f.client.Sessions(f.t.Context(), "")
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	for _, s := range list.Sessions {
+		if _, err := f.client.Stop(f.t.Context(), s.ID); err != nil {
+			f.t.Fatal(err)
+		}
+	}
 }
 
 // lastReport is the last line that a canary printed.
@@ -124,7 +144,8 @@ func (f *fleet) checkSums() {
 		f.t.Errorf("the sums say %v seen, %v accounted for", seen, told)
 	}
 	offered := get("spile_viewer_offered_events_total")
-	told = get("spile_viewer_narrowed_events_total", "spile_viewer_delivered_events_total", "spile_viewer_gapped_events_total")
+	told = get("spile_viewer_narrowed_events_total", "spile_viewer_delivered_events_total", "spile_viewer_gapped_events_total",
+		"spile_viewer_in_flight_events", "spile_viewer_left_events_total")
 	if offered == 0 || offered != told {
 		f.t.Errorf("the sums say %v offered, %v accounted for", offered, told)
 	}

@@ -17,6 +17,7 @@ type sums struct {
 	seen, filtered, sampled, redacted, dropped *prometheus.Desc
 	sent, pending, lost, truncated             *prometheus.Desc
 	offered, narrowed, delivered, gapped       *prometheus.Desc
+	inFlight, left                             *prometheus.Desc
 
 	// mu guards told, the most that was told of what was sent: it is less for a moment when an agent sends again, and
 	// a counter that shrinks looks to Prometheus as if it had begun anew.
@@ -47,6 +48,8 @@ func newSums(totals func() hub.Totals) *sums {
 		delivered: desc("viewer_delivered_events_total", "Events that were written to viewers."),
 		gapped: desc("viewer_gapped_events_total", "Events that gaps announced to viewers, by where and why they were lost.",
 			"stage", "reason"),
+		inFlight: desc("viewer_in_flight_events", "Events that present viewers are still owed."),
+		left:     desc("viewer_left_events_total", "Events that viewers were owed who went away before the end."),
 	}
 }
 
@@ -54,7 +57,7 @@ func newSums(totals func() hub.Totals) *sums {
 func (s *sums) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		s.seen, s.filtered, s.sampled, s.redacted, s.dropped, s.sent, s.pending, s.lost, s.truncated,
-		s.offered, s.narrowed, s.delivered, s.gapped,
+		s.offered, s.narrowed, s.delivered, s.gapped, s.inFlight, s.left,
 	} {
 		out <- d
 	}
@@ -89,6 +92,8 @@ func (s *sums) Collect(out chan<- prometheus.Metric) {
 	counter(s.narrowed, t.Viewers.Narrowed)
 	counter(s.delivered, t.Viewers.Delivered)
 	byReason(s.gapped, t.Viewers.Gapped)
+	out <- prometheus.MustNewConstMetric(s.inFlight, prometheus.GaugeValue, float64(t.Viewers.InFlight))
+	counter(s.left, t.Viewers.Left)
 }
 
 // mostSent is sent, or what was told before if that was more.

@@ -297,6 +297,7 @@ func TestEveryViewerSeesEachNumberOnce(t *testing.T) {
 			"presence": func(*rapid.T) {
 				_ = h.Accounts(sessionID)
 				_ = h.Viewers(sessionID)
+				checkViewers(rt, h.Totals().Viewers)
 			},
 		})
 		last := watch(h, hub.View{FromStart: true, AllEvents: true})
@@ -334,6 +335,11 @@ func TestEveryViewerSeesEachNumberOnce(t *testing.T) {
 					rt.Fatalf("the last viewer stands in epoch %d, agent in %d", s.epoch, a.epoch)
 				}
 			}
+		}
+		if sum := h.Totals().Viewers; sum.InFlight != 0 {
+			rt.Fatalf("all viewers are gone, and still in flight: %+v", sum)
+		} else {
+			checkViewers(rt, sum)
 		}
 		if err := h.Close(); err != nil {
 			rt.Fatalf("%v", err)

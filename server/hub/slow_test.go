@@ -56,6 +56,11 @@ func TestSlowViewerOverPlainHTTPIsTold(t *testing.T) {
 						leave()
 					}
 					<-done
+					sum := h.Totals().Viewers
+					checkViewers(t, sum)
+					if came := uint64(strings.Count(g.text(), `"type":"log"`)); sum.Delivered != came || sum.Delivered+sum.Left != 3 {
+						t.Errorf("%d events came, the totals say %+v", came, sum)
+					}
 				})
 			})
 		}

@@ -18,12 +18,13 @@ type Totals struct {
 	Viewers ViewerTotals
 }
 
-// ViewerTotals are sums over the viewers of all sessions. When the last viewer was told the end, Offered is the sum of
-// the others; while events are in flight, and for what was owed to viewers who went away, it is more.
+// ViewerTotals are sums over the viewers of all sessions, present and gone; Offered is the sum of the others.
 type ViewerTotals struct {
 	Offered, Narrowed, Delivered uint64
 	// Gapped counts events by the reason of the gap that announced them.
 	Gapped map[string]uint64
+	// InFlight is what present viewers are owed, Left what those were who went away before the end.
+	InFlight, Left uint64
 }
 
 // newTotals are totals of nothing.
@@ -45,6 +46,8 @@ func (t *Totals) add(o *Totals) {
 	t.Viewers.Offered += o.Viewers.Offered
 	t.Viewers.Narrowed += o.Viewers.Narrowed
 	t.Viewers.Delivered += o.Viewers.Delivered
+	t.Viewers.InFlight += o.Viewers.InFlight
+	t.Viewers.Left += o.Viewers.Left
 	for reason, n := range o.Viewers.Gapped {
 		t.addGapped(reason, n)
 	}
@@ -95,15 +98,17 @@ func known(reason string) string {
 	return OtherReason
 }
 
-// offeredLocked is how many events were offered to the viewer so far.
-func (v *viewer) offeredLocked() uint64 {
-	var n uint64
+// offeredLocked is how many events were offered to the viewer so far, and how many of them it is still owed.
+func (v *viewer) offeredLocked() (offered, owed uint64) {
 	for i, a := range v.session.agents {
-		if at := &v.at[i]; at.based && a.total > at.base {
-			n += a.total - at.base
+		at := &v.at[i]
+		if !at.based || a.total <= at.base {
+			continue
 		}
+		offered += a.total - at.base
+		owed += a.total - at.base - at.delivered - at.gapped
 	}
-	return n
+	return offered, owed
 }
 
 // totals is what the session adds up to now.
@@ -112,7 +117,9 @@ func (s *session) totals() Totals {
 	defer s.mu.Unlock()
 	out := s.sums.clone()
 	for v := range s.viewers {
-		out.Viewers.Offered += v.offeredLocked()
+		offered, owed := v.offeredLocked()
+		out.Viewers.Offered += offered
+		out.Viewers.InFlight += owed
 	}
 	return out
 }

@@ -95,12 +95,13 @@ func TestTotalsAreTheSumsOfTheFrames(t *testing.T) {
 	if !got.Agents.Closes() {
 		t.Errorf("the sum of the agents does not close: %+v", got.Agents)
 	}
-	var gapped uint64
-	for _, n := range got.Viewers.Gapped {
-		gapped += n
-	}
-	if v := got.Viewers; v.Offered != v.Narrowed+v.Delivered+gapped {
-		t.Errorf("the sum of the viewers does not close: %+v", v)
+	checkViewers(t, got.Viewers)
+}
+
+// checkViewers holds the sums of viewers to their equation.
+func checkViewers(t fataler, v hub.ViewerTotals) {
+	if v.Offered != v.Narrowed+v.Delivered+sumUp(v.Gapped)+v.InFlight+v.Left {
+		t.Fatalf("the sum of the viewers does not close: %+v", v)
 	}
 }
 

@@ -120,7 +120,9 @@ func (v *viewer) detach() {
 		return
 	}
 	delete(s.viewers, v)
-	s.sums.Viewers.Offered += v.offeredLocked()
+	offered, owed := v.offeredLocked()
+	s.sums.Viewers.Offered += offered
+	s.sums.Viewers.Left += owed
 	if len(s.viewers) == 0 && !s.ended {
 		for _, a := range s.agents {
 			s.ackLocked(a)
@@ -336,6 +338,7 @@ func (v *viewer) commit() {
 	s := v.session
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	var taken uint64
 	for i := range v.pieces {
 		p := &v.pieces[i]
 		switch at := &v.at[p.agent]; p.kind {
@@ -346,6 +349,7 @@ func (v *viewer) commit() {
 			at.gapped += p.count
 			s.sums.addGapped(p.reason, p.count)
 		}
+		taken += p.count
 		*p = piece{}
 	}
 	v.pieces, v.queued, v.delivered = v.pieces[:0], 0, true
@@ -354,6 +358,9 @@ func (v *viewer) commit() {
 	}
 	if _, attached := s.viewers[v]; attached {
 		s.consumeLocked(v.place)
+	} else {
+		// It counted as gone, and took this after all.
+		s.sums.Viewers.Left -= taken
 	}
 }
 
