@@ -83,6 +83,18 @@ func resolvable(v slog.Value) bool {
 	return false
 }
 
+// outermost is the fields that every record begins with, outside of all groups and up to the first one that each record
+// resolves anew. There must be levels.
+func (c *carry) outermost() event.Metadata { return c.levels[0].known() }
+
+// known is the fields of l up to the first one that each record resolves anew.
+func (l *level) known() event.Metadata {
+	if len(l.unresolved) > 0 {
+		return slices.Clip(l.fields[:l.unresolved[0].at])
+	}
+	return slices.Clip(l.fields)
+}
+
 // known is the metadata that every record begins with, whatever the call: what is carried, groups nested, up to the
 // first value that each record resolves anew.
 func (c *carry) known() event.Metadata {
@@ -95,12 +107,7 @@ func (c *carry) known() event.Metadata {
 	}
 	var within event.Metadata
 	for i := last; i >= 0; i-- {
-		l := &c.levels[i]
-		fields := l.fields
-		if len(l.unresolved) > 0 {
-			fields = fields[:l.unresolved[0].at]
-		}
-		fields = slices.Clip(fields)
+		fields := c.levels[i].known()
 		if i < last {
 			group := within
 			fields = appendGroup(fields, c.levels[i+1].name, &group)

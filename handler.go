@@ -21,6 +21,8 @@ type Handler struct {
 	carry carry
 	// verdict is what the current routes say to all that is carried, if that makes a difference.
 	verdict atomic.Pointer[verdict]
+	// begun is what the records begin with, from the second one on; see prefix.
+	begun atomic.Pointer[event.Prefix]
 }
 
 // New returns a handler with the given backends, called in this order. It panics if two of them have one name, which is
@@ -70,6 +72,7 @@ func (h *Handler) Handle(ctx context.Context, r slog.Record) error {
 		if rec == nil {
 			rec = h.core.newRecord()
 			rec.fill(ctx, &h.carry, &r)
+			rec.event.Prefix = h.prefix()
 			if rec.event.Source == "" {
 				rec.event.Source = h.core.sites.Lookup(r.PC).Namespace
 			}
@@ -82,6 +85,25 @@ func (h *Handler) Handle(ctx context.Context, r slog.Record) error {
 		rec.free()
 	}
 	return errors.Join(errs...)
+}
+
+// prefix is what all records of the logger begin with. It is nil in the first record, so that a logger that is made for
+// one pays nothing for what others would gain.
+func (h *Handler) prefix() *event.Prefix {
+	if len(h.carry.levels) == 0 {
+		return nil
+	}
+	once := &h.core.once
+	switch p := h.begun.Load(); p {
+	case nil:
+		h.begun.CompareAndSwap(nil, once)
+		return nil
+	case once:
+		h.begun.CompareAndSwap(once, event.NewPrefix(h.carry.outermost()))
+		return h.begun.Load()
+	default:
+		return p
+	}
 }
 
 // namespace is what the call says, else what the logger carries, else the package and type of the caller. It goes

@@ -22,6 +22,8 @@ type Event struct {
 	// Metadata is everything else, in the order in which it was found. In an event that came from a line keys are
 	// unique; a program may give one twice.
 	Metadata Metadata
+	// Prefix is what Metadata begin with in other events too, nil if that is not known. It stays in the process.
+	Prefix *Prefix
 }
 
 // Reset empties e for the next record and keeps the memory of its metadata.
@@ -35,6 +37,7 @@ func (e *Event) Clone() Event {
 	c := *e
 	c.Source, c.Message = strings.Clone(e.Source), strings.Clone(e.Message)
 	c.Metadata = e.Metadata.clone()
+	c.Prefix = nil
 	return c
 }
 

@@ -22,7 +22,23 @@ func AppendMembers(dst []byte, e *Event) []byte {
 	dst = append(dst, `,"message":`...)
 	dst = AppendString(dst, e.Message)
 	dst = append(dst, `,"metadata":`...)
-	return AppendMetadata(dst, e.Metadata)
+	start := len(dst)
+	dst, rest := AppendPrefix(dst, e, &wireForm, appendFurther)
+	dst = appendFurther(dst, rest)
+	if len(dst) == start {
+		return append(dst, "{}"...)
+	}
+	dst[start] = '{' // It was the comma before the first field.
+	return append(dst, '}')
+}
+
+// wireForm is what [AppendMembers] makes of metadata.
+var wireForm = Form{Name: "wire"}
+
+// appendFurther appends m as further members of a JSON object.
+func appendFurther(dst []byte, m Metadata) []byte {
+	dst, _ = AppendFields(dst, m, true)
+	return dst
 }
 
 // AppendMetadata appends m as a JSON object. A group without fields is left out, the fields of one without a key stand

@@ -60,7 +60,12 @@ func (j *JSON) Append(dst []byte, e *event.Event) []byte {
 		dst = append(dst, `,"at":`...)
 		dst = event.AppendString(dst, j.sites.lookup(e.PC).At)
 	}
-	dst = j.appendFields(dst, e.Metadata)
+	rest := e.Metadata
+	if e.Prefix != nil {
+		form := event.Form{Name: "json", Keys: [...]string{j.TimeKey, j.LevelKey, j.SourceKey, j.MessageKey}, At: j.At}
+		dst, rest = event.AppendPrefix(dst, e, &form, j.appendFields)
+	}
+	dst = j.appendFields(dst, rest)
 	return append(dst, '}', '\n')
 }
 
