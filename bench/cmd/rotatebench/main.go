@@ -130,7 +130,7 @@ func try(tool tool, r row, s *settings) (outcome, error) {
 		return outcome{}, err
 	}
 	seen.settle(s.quiet)
-	o := outcome{}
+	o := outcome{holes: w.holes}
 	if o.told, err = f.end(); err != nil {
 		return outcome{}, err
 	}

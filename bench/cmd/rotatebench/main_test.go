@@ -125,6 +125,8 @@ func TestFaultsCanBeFound(t *testing.T) {
 		{"a-bound", &destroys, outcome{missing: 2, told: told{bytes: 100, atLeast: true}}, ""},
 		{"exact", &destroys, outcome{missing: 2, told: told{bytes: 128}}, ""},
 		{"too-much", &destroys, outcome{told: told{bytes: 64, atLeast: true}}, "64 bytes announced, 0 lost"},
+		{"a-hole", &whole, outcome{holes: 640, told: told{bytes: 640}}, ""},
+		{"more-than-a-hole", &whole, outcome{holes: 640, told: told{bytes: 704}}, "704 bytes announced, 0 lost and 640"},
 		{"still-there", &destroys, outcome{missing: 2, readable: 1, told: told{bytes: 128}}, "1 lines missing that are"},
 		{"events", &whole, outcome{told: told{events: 3}}, "3 events"},
 		{"accounts", &whole, outcome{told: told{broken: []string{"does not close"}}}, "does not close"},

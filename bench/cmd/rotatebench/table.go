@@ -12,7 +12,9 @@ type outcome struct {
 	missing, doubled int
 	// readable counts the missing lines that are still in a file.
 	readable int
-	told     told
+	// holes are the bytes that were skipped because nothing was ever written there.
+	holes int
+	told  told
 }
 
 // told is what Spile says about loss.
@@ -69,7 +71,8 @@ func (o *outcome) faults(r *row) []string {
 	add(o.readable > 0, "%d lines missing that are in a file to this day", o.readable)
 	add(o.doubled > 0, "%d lines doubled", o.doubled)
 	add(lost > o.told.bytes && !o.told.atLeast, "%d bytes lost, %s announced", lost, &o.told)
-	add(o.told.bytes > lost, "%d bytes announced, %d lost", o.told.bytes, lost)
+	// A hole is announced too: who reads cannot know that nothing was there.
+	add(o.told.bytes > lost+uint64(o.holes), "%d bytes announced, %d lost and %d in holes", o.told.bytes, lost, o.holes)
 	add(o.told.events > 0, "%d events announced as lost", o.told.events)
 	for _, b := range o.told.broken {
 		add(true, "%s", b)

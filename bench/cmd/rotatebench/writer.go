@@ -48,6 +48,7 @@ type writer struct {
 	stale bool
 	next  int
 	kept  int // files beside the one that is written
+	holes int // bytes of the holes that truncations left before what a stale writer wrote
 }
 
 // newWriter makes the file in a folder of its own.
@@ -126,6 +127,9 @@ func (w *writer) copyTruncate() error {
 	}
 	if err := copyFile(to, w.path); err != nil {
 		return err
+	}
+	if w.stale {
+		w.holes += w.next * lineBytes
 	}
 	return os.Truncate(w.path, 0)
 }
