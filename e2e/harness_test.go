@@ -90,7 +90,9 @@ func start(t *testing.T, args ...string) *process {
 func launch(t *testing.T, name string, cmd *exec.Cmd) *process {
 	t.Helper()
 	p := &process{t: t, name: name, cmd: cmd, out: &output{}, done: make(chan struct{})}
-	cmd.Stdout = p.out
+	if cmd.Stdout == nil {
+		cmd.Stdout = p.out
+	}
 	if cmd.Stderr == nil {
 		cmd.Stderr = p.out
 	}
