@@ -16,8 +16,9 @@ import (
 )
 
 const (
-	// manualPath is the manual, seen from this folder.
+	// manualPath and readmePath are the manual and the first page, seen from this folder.
 	manualPath = "../../docs/library.md"
+	readmePath = "../../README.md"
 	// manualAddress is where the manual says that the program listens.
 	manualAddress = "127.0.0.1:8080"
 	// patience bounds a hang and measures nothing.
@@ -26,15 +27,16 @@ const (
 
 // block is a fenced block of the manual.
 type block struct {
+	path     string
 	language string
 	line     int // of the fence
 	text     string
 }
 
-// blocks are the fenced blocks of the manual, dedented.
-func blocks(t *testing.T) []block {
+// blocks are the fenced blocks of a page.
+func blocks(t *testing.T, path string) []block {
 	t.Helper()
-	data, err := os.ReadFile(manualPath)
+	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +46,7 @@ func blocks(t *testing.T) []block {
 		language, fence := strings.CutPrefix(line, "```")
 		switch {
 		case fence && open == nil:
-			open = &block{language: language, line: i + 1}
+			open = &block{path: path, language: language, line: i + 1}
 		case fence:
 			all, open = append(all, *open), nil
 		case open != nil:
@@ -52,7 +54,7 @@ func blocks(t *testing.T) []block {
 		}
 	}
 	if open != nil {
-		t.Fatalf("%s:%d: the block has no end", manualPath, open.line)
+		t.Fatalf("%s:%d: the block has no end", path, open.line)
 	}
 	return all
 }
@@ -81,13 +83,13 @@ func TestCodeIsCompiled(t *testing.T) {
 		compiled += "\n" + flat(string(data))
 	}
 	found := 0
-	for _, b := range blocks(t) {
+	for _, b := range append(blocks(t, manualPath), blocks(t, readmePath)...) {
 		if b.language != "go" {
 			continue
 		}
 		found++
 		if !strings.Contains(compiled, "\n"+flat(b.text)) {
-			t.Errorf("%s:%d: the block is in no file of this package:\n%s", manualPath, b.line, b.text)
+			t.Errorf("%s:%d: the block is in no file of this package:\n%s", b.path, b.line, b.text)
 		}
 	}
 	if found == 0 {
@@ -109,7 +111,7 @@ func TestCommands(t *testing.T) {
 	t.Cleanup(func() { stop(); <-ended })
 
 	streams, answers := 0, 0
-	for _, b := range blocks(t) {
+	for _, b := range blocks(t, manualPath) {
 		lines := strings.Split(strings.TrimSuffix(b.text, "\n"), "\n")
 		for i, line := range lines {
 			command, prompt := strings.CutPrefix(line, "$ ")
