@@ -175,6 +175,7 @@ func (s *session) step() bool {
 		block, err := s.reader.Next()
 		if errors.Is(err, source.ErrDry) {
 			s.dry()
+			s.tellHistoryEnd()
 			return false
 		}
 		if err != nil {

@@ -23,6 +23,8 @@ type cursor struct {
 	off int64 // the beginning of the next line
 	// scan, when beyond off, is how far the line at off was searched for its end.
 	scan int64
+	// limit, when not zero, bounds the reads of one step: what an older file grew by meanwhile comes first.
+	limit int64
 	// tried is the size at which no further whole line was found.
 	tried int64
 	// before holds the last bytes before max(off, scan), nbefore of them.
@@ -94,6 +96,9 @@ func (r *reader) sizeNow(c *cursor) (size int64, sealed bool) {
 	size = c.gen.size.Load()
 	if len(r.turns) > 0 && c.history && c.off < c.end && c.end < size {
 		return c.end, false // what came later is not history
+	}
+	if c.limit > 0 && c.limit < size {
+		return c.limit, false
 	}
 	return size, sealed
 }

@@ -57,6 +57,7 @@ func (s *Set) familyLocked(path string) *track {
 
 // rotationSuffix says whether s looks like what a rotation appends.
 func rotationSuffix(s string) bool {
+	s = strings.TrimSuffix(s, ".backup") // of logrotate, where a writer made the file again before it did
 	switch s {
 	case "":
 		return false

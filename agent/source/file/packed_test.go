@@ -2,6 +2,7 @@ package file
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -82,6 +83,9 @@ func history(t testing.TB, rd source.Reader, into *taken) {
 	t.Helper()
 	for i := 0; !rd.HistoryDone(); i++ {
 		b, err := rd.Next()
+		if errors.Is(err, source.ErrDry) && rd.HistoryDone() {
+			return
+		}
 		if err != nil || i > 1_000_000 {
 			t.Fatalf("history: %v after %d lines", err, len(into.lines))
 		}

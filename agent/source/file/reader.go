@@ -170,6 +170,14 @@ func (r *reader) Next() (*source.Block, error) {
 
 // step reads the next block of a lane: of its oldest generation that has one.
 func (r *reader) step(l *lane) *source.Block {
+	for i := len(l.cursors) - 1; i > 0; i-- { // younger ones first: an older one has what was written before
+		l.cursors[i].limit = l.cursors[i].gen.size.Load()
+	}
+	defer func() {
+		for _, c := range l.cursors {
+			c.limit = 0
+		}
+	}()
 	for i := 0; i < len(l.cursors); {
 		c := l.cursors[i]
 		b, finished := r.read(c)

@@ -127,8 +127,23 @@ func (s *Set) publishLocked() {
 	s.grown = s.grown[:0]
 }
 
-// publishDrainingLocked tells the readers what files grew by that lost their names.
+// publishDrainingLocked tells the readers what files grew by that lost their names. Those that a younger file of the
+// same path grew after are looked at once more: a writer that moved on left its last lines in them.
 func (s *Set) publishDrainingLocked() {
+	if len(s.draining) == 0 {
+		return
+	}
+	younger := map[string]bool{}
+	for _, list := range [...][]*generation{s.grown, s.unseen, s.live} {
+		for _, g := range list {
+			younger[g.path] = true
+		}
+	}
+	for g := range s.draining {
+		if younger[g.path] {
+			s.drainOneLocked(g)
+		}
+	}
 	s.grown = slices.DeleteFunc(s.grown, func(g *generation) bool {
 		_, draining := s.draining[g]
 		if draining {
