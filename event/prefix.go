@@ -24,9 +24,12 @@ type Prefix struct {
 
 // formed is the fields of a prefix in one form.
 type formed struct {
-	form Form
+	form *Form
 	text []byte
 }
+
+// is says whether f is of this form. A formatter mostly comes with the very same.
+func (f *formed) is(form *Form) bool { return f.form == form || *f.form == *form }
 
 // Form is all that decides on what a formatter makes of fields: two of equal forms make the same of the same.
 type Form struct {
@@ -65,7 +68,8 @@ func (v Value) constant() bool {
 
 // AppendPrefix appends what render makes of the fields that e has from its prefix, and returns its other fields: all of
 // them, if there is no prefix. What was made for an event with the same prefix by the same form is not made again, so
-// it must depend on nothing else. Render appends to dst and keeps neither dst nor m.
+// it must depend on nothing else. Render appends to dst and keeps neither dst nor m. The form must not be changed any
+// more.
 func AppendPrefix(dst []byte, e *Event, form *Form, render func(dst []byte, m Metadata) []byte) ([]byte, Metadata) {
 	p := e.Prefix
 	if p == nil || !begins(e.Metadata, p.fields) {
@@ -77,7 +81,7 @@ func AppendPrefix(dst []byte, e *Event, form *Form, render func(dst []byte, m Me
 		if f == nil {
 			break
 		}
-		if f.form == *form {
+		if f.is(form) {
 			return append(dst, f.text...), rest
 		}
 	}
@@ -97,14 +101,14 @@ func (p *Prefix) remember(form *Form, text []byte) {
 		f := p.forms[i].Load()
 		if f == nil {
 			if made == nil {
-				made = &formed{form: *form, text: bytes.Clone(text)}
+				made = &formed{form: form, text: bytes.Clone(text)}
 			}
 			if p.forms[i].CompareAndSwap(nil, made) {
 				return
 			}
 			f = p.forms[i].Load()
 		}
-		if f.form == *form {
+		if f.is(form) {
 			return
 		}
 	}

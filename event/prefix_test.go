@@ -181,10 +181,10 @@ func TestPrefixHammer(t *testing.T) {
 		wg.Wait()
 		seen := map[Form]bool{}
 		for i := range p.forms {
-			if f := p.forms[i].Load(); f == nil || seen[f.form] {
+			if f := p.forms[i].Load(); f == nil || seen[*f.form] {
 				t.Fatalf("place %d is empty or a form is there twice", i)
 			} else {
-				seen[f.form] = true
+				seen[*f.form] = true
 			}
 		}
 	}

@@ -1,6 +1,8 @@
 package format
 
 import (
+	"sync/atomic"
+
 	"github.com/spilelog/spile/event"
 )
 
@@ -34,6 +36,8 @@ type JSON struct {
 	At bool
 
 	sites sites
+	// form is the options once more; see formed.
+	form atomic.Pointer[event.Form]
 }
 
 // Append implements [Formatter].
@@ -62,11 +66,20 @@ func (j *JSON) Append(dst []byte, e *event.Event) []byte {
 	}
 	rest := e.Metadata
 	if e.Prefix != nil {
-		form := event.Form{Name: "json", Keys: [...]string{j.TimeKey, j.LevelKey, j.SourceKey, j.MessageKey}, At: j.At}
-		dst, rest = event.AppendPrefix(dst, e, &form, j.appendFields)
+		dst, rest = event.AppendPrefix(dst, e, j.formed(), j.appendFields)
 	}
 	dst = j.appendFields(dst, rest)
 	return append(dst, '}', '\n')
+}
+
+// formed is what the text of metadata depends on, made when it is first asked for.
+func (j *JSON) formed() *event.Form {
+	form := j.form.Load()
+	if form == nil {
+		form = &event.Form{Name: "json", Keys: [...]string{j.TimeKey, j.LevelKey, j.SourceKey, j.MessageKey}, At: j.At}
+		j.form.Store(form)
+	}
+	return form
 }
 
 // appendKey appends a key of the formatter and its colon.
