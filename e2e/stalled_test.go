@@ -82,6 +82,8 @@ func (d *delays) p99() (at99 time.Duration, lines int) {
 // one viewer that reads must not feel them, and nothing may stay of them when they have gone.
 func TestSoakStalledViewers(t *testing.T) {
 	viewers, calm, stall := soak(200, 1000), soak(2*time.Second, 20*time.Second), soak(4*time.Second, 60*time.Second)
+	// A viewer stands still only when the kernel takes no more for it.
+	fills := soak(time.Second, 10*time.Second)
 	perSecond := soak(10_000, 50_000)
 	f := newFleet(t)
 	log := filepath.Join(f.dir, "logs", "app.log")
@@ -103,8 +105,11 @@ func TestSoakStalledViewers(t *testing.T) {
 	p99Before, linesBefore := good.p99()
 	stalled := &crowd{fleet: f, id: id}
 	stalled.fill(t, viewers)
+	f.until("the viewers are there", func() bool { return stalled.viewers() > viewers })
 	good.p99()
-	during := f.hold(t, stall, func() { stalled.fill(t, viewers) })
+	during := f.hold(t, fills, nil)
+	p99Filling, linesFilling := good.p99()
+	during = during.most(f.hold(t, stall, func() { stalled.fill(t, viewers) }))
 	p99During, linesDuring := good.p99()
 	stalled.close()
 	closed := time.Now()
@@ -123,6 +128,7 @@ func TestSoakStalledViewers(t *testing.T) {
 		t.Error(err)
 	}
 	t.Logf("before: %s; p99 %v of %d lines", before, p99Before, linesBefore)
+	t.Logf("while buffers of the kernel fill for %d viewers: p99 %v of %d lines", viewers, p99Filling, linesFilling)
 	t.Logf("with %d stalled viewers (%d connections in all) for %v: %s; p99 %v of %d lines", viewers, stalled.made, stall,
 		during, p99During, linesDuring)
 	t.Logf("%v after they closed: %s", freed.Round(time.Millisecond), after)
@@ -209,23 +215,25 @@ type crowd struct {
 	made  int
 }
 
-// fill connects viewers until the session has so many beside the good one: the server ends those that read nothing for
+// fill connects the viewers that the session lacks beside the good one: the server ends those that read nothing for
 // long, and others take their places.
 func (c *crowd) fill(t *testing.T, viewers int) {
 	t.Helper()
-	s, err := c.client.Session(t.Context(), c.id)
-	if err != nil {
-		t.Fatal(err)
-	}
 	token := c.token()
-	for range 1 + viewers - s.Viewers {
+	for range 1 + viewers - c.viewers() {
 		c.conns = append(c.conns, c.stall(t, token))
 		c.made++
 	}
-	c.until("the viewers are there", func() bool {
-		s, err := c.client.Session(t.Context(), c.id)
-		return err == nil && s.Viewers >= 1+viewers
-	})
+}
+
+// viewers is how many the session has.
+func (c *crowd) viewers() int {
+	c.t.Helper()
+	s, err := c.client.Session(c.t.Context(), c.id)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return s.Viewers
 }
 
 // stall opens a WebSocket by hand and never reads from it, nor lets the kernel do it.

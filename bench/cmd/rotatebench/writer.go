@@ -75,19 +75,31 @@ func (w *writer) open() error {
 // close closes the file.
 func (w *writer) close() { _ = w.file.Close() }
 
-// write writes lines up to n, each with a call of its own: rate a second, or as fast as it goes if rate is 0.
+// burst is how many lines one call writes where nothing is paced, as a program does that buffers its log.
+const burst = 100
+
+// write writes lines up to n: rate a second, each with a call of its own, or as fast as it goes if rate is 0.
 func (w *writer) write(n, rate int) error {
 	const perSecond = 200
 	tick := time.NewTicker(time.Second / perSecond)
 	defer tick.Stop()
+	var buf []byte
 	for i := 0; w.next < n; i++ {
+		lines := min(burst, n-w.next)
+		if rate > 0 {
+			lines = 1
+		}
 		if rate > 0 && i%(rate/perSecond) == 0 {
 			<-tick.C
 		}
-		if _, err := w.file.Write(lineText(w.next)); err != nil {
+		buf = buf[:0]
+		for range lines {
+			buf = append(buf, lineText(w.next)...)
+			w.next++
+		}
+		if _, err := w.file.Write(buf); err != nil {
 			return err
 		}
-		w.next++
 	}
 	return nil
 }
