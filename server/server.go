@@ -62,6 +62,7 @@ type Server struct {
 	log      *slog.Logger
 	base     string
 	listener net.Listener
+	peers    *peers
 	claim    *store.Claim
 	store    *store.Store
 	fabric   fabric.Fabric
@@ -113,9 +114,10 @@ func New(ctx context.Context, c Config) (_ *Server, err error) {
 	if err := errors.Join(tokens.EnsureAdmin(c.Data), auth.EnsureEnrol(c.Data)); err != nil {
 		return nil, err
 	}
-	if s.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen); err != nil {
+	if s.listener, err = listenConfig().Listen(ctx, "tcp", c.Listen); err != nil {
 		return nil, fmt.Errorf("take port: %w", err)
 	}
+	s.peers = watchPeers(s.listener)
 	s.base = c.PublicURL
 	if s.base == "" {
 		s.base = listenURL(s.listener.Addr())
@@ -172,8 +174,9 @@ func (s *Server) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.registry.Run(ctx) })
 	group.Go(func() error { return s.sessions.Run(ctx) })
+	group.Go(func() error { return s.peers.run(ctx) })
 	group.Go(func() error {
-		if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+		if err := s.http.Serve(s.peers); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("serve: %w", err)
 		}
 		return nil

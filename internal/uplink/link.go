@@ -23,11 +23,12 @@ const (
 	handshakeTimeout = 10 * time.Second
 	writeTimeout     = 30 * time.Second
 	// idleSilence and busySilence are how long the server may say nothing before the link counts as dead: three of
-	// its pings.
-	idleSilence  = 3 * wire.IdlePing
-	busySilence  = 3 * wire.BusyPing
-	reconnectMin = 250 * time.Millisecond
-	reconnectMax = 15 * time.Second
+	// its pings, or with a session open a little more than two. watchInterval is how often that is looked at.
+	idleSilence   = 3 * wire.IdlePing
+	busySilence   = 2*wire.BusyPing + 2*time.Second
+	watchInterval = time.Second
+	reconnectMin  = 250 * time.Millisecond
+	reconnectMax  = 15 * time.Second
 	// queueLen bounds the messages that wait for the socket; who finds it full keeps his message and comes back.
 	queueLen = 256
 )
@@ -285,7 +286,7 @@ func writeQueue(ctx context.Context, conn *websocket.Conn, queue <-chan []byte) 
 
 // watch cuts the connection when the server has said nothing for too long.
 func (l *Link) watch(ctx context.Context, conn *websocket.Conn) {
-	tick := time.NewTicker(wire.BusyPing)
+	tick := time.NewTicker(watchInterval)
 	defer tick.Stop()
 	for {
 		select {

@@ -28,8 +28,11 @@ const (
 	replaceTimeout = time.Second
 	// nonceBytes is the size of a challenge.
 	nonceBytes = 32
-	// missedPings is how many pings in a row may stay unanswered before a link counts as dead.
+	// missedPings is how many pings in a row may stay unanswered before a link counts as dead. A ping is answered
+	// within answerPart of the interval or not at all, so that a dead link is noticed within three intervals of its
+	// death.
 	missedPings = 2
+	answerPart  = 0.8
 	// subQueue is how many acknowledgements may wait; they are merged at once, so few ever do.
 	subQueue = 1024
 	// seenEvery is how often the registry hears of an agent that is busy.
@@ -342,7 +345,8 @@ func (l *link) pingAll(ctx context.Context) error {
 		case <-timer.C:
 		}
 		begin, interval := time.Now(), l.pingInterval()
-		pinging, cancel := context.WithTimeout(context.WithoutCancel(ctx), interval)
+		pinging, cancel := context.WithTimeout(context.WithoutCancel(ctx),
+			time.Duration(answerPart*float64(interval)))
 		err := l.conn.Ping(pinging)
 		cancel()
 		switch {

@@ -1,0 +1,66 @@
+package server
+
+import (
+	"net"
+	"testing"
+	"time"
+)
+
+func TestPeerIsGone(t *testing.T) {
+	at := func(seconds int) time.Time { return time.Unix(int64(1000+seconds), 0) }
+	type look struct {
+		at      int
+		unacked bool
+		acked   uint64
+		gone    bool
+	}
+	for _, test := range []struct {
+		name  string
+		looks []look
+	}{
+		{"nothing-is-sent", []look{{0, false, 0, false}, {100, false, 0, false}}},
+		{"all-is-acknowledged", []look{{0, false, 10, false}, {20, false, 20, false}, {40, false, 20, false}}},
+		{"is-slow", []look{{0, true, 1, false}, {10, true, 2, false}, {20, true, 3, false}, {30, true, 4, false}}},
+		{"is-gone", []look{{0, true, 5, false}, {12, true, 5, false}, {15, true, 5, true}}},
+		{"was-silent-before", []look{{0, false, 5, false}, {600, true, 5, false}, {603, false, 6, false}}},
+		{"comes-back", []look{{0, true, 5, false}, {14, false, 9, false}, {20, true, 9, false}, {34, true, 9, false}}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var one peer
+			for _, l := range test.looks {
+				if gone := one.gone(at(l.at), l.unacked, l.acked); gone != l.gone {
+					t.Errorf("after %d s: gone %v, want %v", l.at, gone, l.gone)
+				}
+			}
+		})
+	}
+}
+
+func TestPeersForgetsWhatIsClosed(t *testing.T) {
+	listener, err := listenConfig().Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	watched := watchPeers(listener)
+	defer watched.Close()
+	var dialer net.Dialer
+	there, err := dialer.DialContext(t.Context(), "tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer there.Close()
+	here, err := watched.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	watched.sweep(time.Now())
+	if len(watched.conns) != 1 {
+		t.Fatalf("%d connections are known, want the open one", len(watched.conns))
+	}
+	if err := here.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if watched.sweep(time.Now()); len(watched.conns) != 0 {
+		t.Errorf("%d connections are known, want none", len(watched.conns))
+	}
+}
