@@ -168,8 +168,8 @@ func (s *Set) sourcesLocked() []wire.Source {
 		if t.gen != nil {
 			src.Files++
 		}
-		if t.problem != "" && src.Problem == "" {
-			src.Problem = t.problem
+		if src.Problem == "" {
+			src.Problem = t.trouble()
 		}
 	}
 	out := make([]wire.Source, 0, len(byName))
