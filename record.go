@@ -18,6 +18,8 @@ const (
 // record is a record of slog as an event, with the memory that this takes.
 type record struct {
 	event event.Event
+	// stale is how many fields of the record before are still in the memory of the event's metadata.
+	stale int
 	pool  *sync.Pool
 	// lists are the fields of groups, and memos the values to be resolved. Events point to them, so they never move.
 	lists     []*event.Metadata
@@ -34,9 +36,11 @@ func (c *core) newRecord() *record {
 	return &record{pool: &c.records}
 }
 
-// free gives rec back. Nothing of the event may be used after it, and nothing that was logged stays reachable.
+// free gives rec back. Nothing of the event may be used after it. The fields stay reachable until the next record takes
+// their place, since to clear them first would cost much of what the pool saves; what that one does not overwrite is
+// cleared with it.
 func (rec *record) free() {
-	rec.event = event.Event{Metadata: emptied(rec.event.Metadata)}
+	rec.event = event.Event{Metadata: rec.reused()}
 	for _, list := range rec.lists[:rec.usedLists] {
 		*list = emptied(*list)
 	}
@@ -48,6 +52,20 @@ func (rec *record) free() {
 		return
 	}
 	rec.pool.Put(rec)
+}
+
+// reused is the memory of the event's metadata for the next record.
+func (rec *record) reused() event.Metadata {
+	m := rec.event.Metadata
+	if cap(m) > maxKeptFields {
+		rec.stale = 0
+		return nil
+	}
+	if n := len(m); n < rec.stale {
+		clear(m[n:rec.stale])
+	}
+	rec.stale = len(m)
+	return m[:0]
 }
 
 // emptied is the memory of m for other fields.

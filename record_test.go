@@ -227,33 +227,64 @@ func TestAttributesMayChangeLater(t *testing.T) {
 	}
 }
 
-// TestNothingStaysReachable holds that a record gone by keeps no value alive.
+// TestNothingStaysReachable holds that a record gone by keeps no value alive, be the handler idle, so that collections
+// take what the pool has, or in constant use, so that the same memory is used over and over, by shorter records too.
 func TestNothingStaysReachable(t *testing.T) {
 	type big struct{ _ [1 << 16]byte }
-	freed := make(chan string, 3)
-	h := New(newSeen(func(e *event.Event) { event.AppendMetadata(nil, e.Metadata) }))
-	watched := func(name string) *big {
-		b := &big{}
-		runtime.AddCleanup(b, func(name string) { freed <- name }, name)
-		return b
+	tests := []struct {
+		name  string
+		since func(l *slog.Logger)
+	}{
+		{"idle", func(*slog.Logger) {}},
+		{"in-use", func(l *slog.Logger) { l.Info("m", "one", 1) }},
 	}
-	func() {
-		inGroup, direct, lazy := watched("group"), watched("direct"), watched("lazy")
-		value := Lazy(func() slog.Value { return slog.AnyValue(lazy) })
-		slog.New(h).Info("m", "direct", direct, slog.Group("g", "b", inGroup), "lazy", value)
-	}()
-	// The pool holds on to what it has over one collection, and gives it up in the next: one must do.
-	runtime.GC()
-	got := map[string]bool{}
-	for range 3 {
-		select {
-		case name := <-freed:
-			got[name] = true
-		case <-time.After(10 * time.Second):
-			t.Fatalf("only %v are gone", got)
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			freed := make(chan string, 4)
+			h := New(newSeen(func(e *event.Event) { event.AppendMetadata(nil, e.Metadata) }))
+			watched := func(name string) *big {
+				b := &big{}
+				runtime.AddCleanup(b, func(name string) { freed <- name }, name)
+				return b
+			}
+			func() {
+				first, inGroup, lazy, last := watched("first"), watched("group"), watched("lazy"), watched("last")
+				value := Lazy(func() slog.Value { return slog.AnyValue(lazy) })
+				slog.New(h).Info("m", "first", first, slog.Group("g", "b", inGroup), "lazy", value, "last", last)
+			}()
+			got, deadline := map[string]bool{}, time.After(10*time.Second)
+			for len(got) < 4 {
+				tt.since(slog.New(h))
+				runtime.GC()
+				select {
+				case name := <-freed:
+					got[name] = true
+				case <-deadline:
+					t.Fatalf("only %v are gone", got)
+				default:
+				}
+			}
+			runtime.KeepAlive(h)
+		})
+	}
+}
+
+// TestShorterRecordsClearTheRest looks at the memory of a record after others.
+func TestShorterRecordsClearTheRest(t *testing.T) {
+	rec := (&core{}).newRecord()
+	for _, n := range []int{5, 3, 1, 4, 0} {
+		for i := range n {
+			a := slog.Int(fmt.Sprint(i), i)
+			rec.event.Metadata = rec.appendAttr(rec.event.Metadata, &a)
+		}
+		rec.free()
+		memory := rec.event.Metadata[:cap(rec.event.Metadata)]
+		for i := n; i < len(memory); i++ {
+			if memory[i] != (event.Field{}) {
+				t.Errorf("after a record of %d fields there is %v at %d", n, memory[i], i)
+			}
 		}
 	}
-	runtime.KeepAlive(h)
 }
 
 func TestLongRecordsAreNotKept(t *testing.T) {
