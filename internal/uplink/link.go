@@ -66,18 +66,20 @@ type Link struct {
 	opts    LinkOptions
 	handler Handler
 
-	// heard is when the server was last heard, in Unix nanoseconds; busy says that a session is open, so that the
-	// server pings often.
+	// heard is when the server was last heard, in nanoseconds since made, which no change of the clock moves; busy
+	// says that a session is open, so that the server pings often.
+	made  time.Time
 	heard atomic.Int64
 	busy  atomic.Bool
 
 	mu    sync.Mutex
-	queue chan []byte // guarded by mu; nil while down; read by the writer of the present connection, never closed
+	queue chan []byte     // guarded by mu; nil while down; read by the writer of the present connection, never closed
+	conn  *websocket.Conn // guarded by mu; nil while down
 }
 
 // NewLink makes a link; it does nothing until Run.
 func NewLink(opts LinkOptions, handler Handler) *Link {
-	return &Link{opts: opts, handler: handler}
+	return &Link{opts: opts, handler: handler, made: time.Now()}
 }
 
 // Send queues one message and says whether it found room. It never waits. The link keeps msg.
@@ -120,7 +122,7 @@ func (l *Link) SetBusy(busy bool) {
 }
 
 // hear notes that the server was heard now.
-func (l *Link) hear() { l.heard.Store(time.Now().UnixNano()) }
+func (l *Link) hear() { l.heard.Store(int64(time.Since(l.made))) }
 
 // Run keeps the link connected until ctx ends, then returns nil. It returns an error only when trying again is of no
 // use: the server does not know the agent, or another process uses its key.
@@ -180,11 +182,11 @@ func (l *Link) connect(ctx context.Context) error {
 		writeQueue(ctx, conn, queue)
 	})
 	workers.Go(func() { l.watch(ctx, conn) })
-	l.setQueue(queue)
+	l.setQueue(queue, conn)
 	l.handler.Connected()
 	l.opts.Log.Info("link_connected", "server", l.opts.Server, "agent_id", l.opts.AgentID)
 	defer func() {
-		l.setQueue(nil)
+		l.setQueue(nil, nil)
 		l.handler.Disconnected()
 	}()
 	return l.readLoop(ctx, conn)
@@ -292,12 +294,12 @@ func (l *Link) watch(ctx context.Context, conn *websocket.Conn) {
 		select {
 		case <-ctx.Done():
 			return
-		case now := <-tick.C:
+		case <-tick.C:
 			limit := idleSilence
 			if l.busy.Load() {
 				limit = busySilence
 			}
-			if now.Sub(time.Unix(0, l.heard.Load())) > limit {
+			if time.Since(l.made)-time.Duration(l.heard.Load()) > limit {
 				_ = conn.CloseNow()
 				return
 			}
@@ -344,9 +346,9 @@ func (l *Link) dispatch(kind wire.LinkKind, body []byte) error {
 	return nil
 }
 
-// setQueue replaces the queue of the present connection.
-func (l *Link) setQueue(queue chan []byte) {
+// setQueue replaces the present connection and its queue.
+func (l *Link) setQueue(queue chan []byte, conn *websocket.Conn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.queue = queue
+	l.queue, l.conn = queue, conn
 }

@@ -114,7 +114,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
-	l := &link{handler: h, conn: conn, cancel: cancel, done: make(chan struct{})}
+	l := &link{handler: h, conn: conn, cancel: cancel, done: make(chan struct{}), begun: time.Now()}
 	watch := make(chan struct{})
 	go func() {
 		defer close(watch)

@@ -57,7 +57,9 @@ type link struct {
 	uuid [16]byte
 
 	outbox outbox
-	// lastSeen is when the registry last heard of the agent, in Unix nanoseconds.
+	// lastSeen is when the registry last heard of the agent, in nanoseconds since begun, which no change of the clock
+	// moves.
+	begun    time.Time
 	lastSeen atomic.Int64
 
 	// mu guards known: the sessions of this agent, with the epoch that was kept. A session leaves it when it is no
@@ -378,7 +380,7 @@ func (l *link) pingInterval() time.Duration {
 
 // seen tells the registry that the agent was heard of.
 func (l *link) seen() {
-	now := time.Now().UnixNano()
+	now := int64(time.Since(l.begun))
 	if last := l.lastSeen.Load(); now-last >= int64(seenEvery) && l.lastSeen.CompareAndSwap(last, now) {
 		l.handler.o.Agents.Seen(l.id)
 	}
