@@ -105,6 +105,16 @@ func (o *plainOutput) control(v *viewer, frame []byte, cursor bool) error {
 	return o.write(append(bytes.Clone(frame), '\n'))
 }
 
+// beat gathers a comment, or a blank line.
+func (o *plainOutput) beat() error {
+	if o.sse {
+		o.buf = append(o.buf, ":\n\n"...)
+	} else {
+		o.buf = append(o.buf, '\n')
+	}
+	return nil
+}
+
 // event gathers one server-sent event.
 func (o *plainOutput) event(frame []byte, id string) error {
 	if id != "" {

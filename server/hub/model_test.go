@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -91,12 +92,21 @@ func (g *gate) text() string {
 	return g.body.String()
 }
 
-// lines is what was taken so far, whole lines only.
+// lines is what was taken so far, whole lines only, but for the blank ones that break a silence.
 func (g *gate) lines() []string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	text := g.body.String()
-	return strings.SplitAfter(text[:strings.LastIndexByte(text, '\n')+1], "\n")
+	lines := strings.SplitAfter(text[:strings.LastIndexByte(text, '\n')+1], "\n")
+	return slices.DeleteFunc(lines, func(line string) bool { return line == "\n" })
+}
+
+// beats counts the blank lines that were taken so far.
+func (g *gate) beats() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	text := g.body.String()
+	return strings.Count(text, "\n\n") + strings.Count(text[:min(len(text), 1)], "\n")
 }
 
 // watcher is a viewer of the model.

@@ -130,9 +130,12 @@ func TestRegularFrames(t *testing.T) {
 		}
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
-		quiet := len(controls(t, w))
+		quiet, before := len(controls(t, w)), plain.gate.beats()
 		time.Sleep(45 * time.Second)
 		synctest.Wait()
+		if n := plain.gate.beats() - before; n < 2 || n > 3 {
+			t.Errorf("a viewer that did not ask got %d blank lines in 45 s of silence", n)
+		}
 		list := controls(t, w)[quiet:]
 		if n := count(list, wire.EventHeartbeat); n != len(list) || n < 2 || n > 3 {
 			t.Errorf("45 s of silence: %+v", list)

@@ -26,6 +26,8 @@ type output interface {
 	frames(v *viewer, p *piece) error
 	// control writes one control frame, without its newline.
 	control(v *viewer, frame []byte, cursor bool) error
+	// beat writes what shows nobody anything, so that no proxy between takes the silence for an end.
+	beat() error
 	// flush hands everything written so far to the socket.
 	flush() error
 	// bye closes in good order.
@@ -252,10 +254,17 @@ func (v *viewer) tell(g *glance) error {
 
 // tellRegular writes stats and heartbeats. Nothing is queued when it is called, so that the accounts are whole.
 func (v *viewer) tellRegular(g *glance) error {
-	if !v.view.AllEvents || g.ended {
+	if g.ended {
 		return nil
 	}
 	now := time.Now()
+	if !v.view.AllEvents {
+		if now.Sub(v.lastWrite) < wire.HeartbeatInterval {
+			return nil
+		}
+		v.lastWrite = now
+		return v.out.beat()
+	}
 	if v.dirty(g) && now.Sub(v.lastStats) >= wire.StatsInterval {
 		v.lastStats, v.statsVersion, v.delivered = now, g.version, false
 		return v.tellControl(&wire.Control{
@@ -278,11 +287,9 @@ func (v *viewer) nextDuty(g *glance) time.Duration {
 	if !v.warned.Equal(g.expires) {
 		next = g.expires.Add(-wire.EndingWarning).Sub(now)
 	}
-	if v.view.AllEvents {
-		next = min(next, v.lastWrite.Add(wire.HeartbeatInterval).Sub(now))
-		if v.dirty(g) {
-			next = min(next, v.lastStats.Add(wire.StatsInterval).Sub(now))
-		}
+	next = min(next, v.lastWrite.Add(wire.HeartbeatInterval).Sub(now))
+	if v.view.AllEvents && v.dirty(g) {
+		next = min(next, v.lastStats.Add(wire.StatsInterval).Sub(now))
 	}
 	return max(next, 0)
 }

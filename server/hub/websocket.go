@@ -140,6 +140,16 @@ func (o *socketOutput) control(_ *viewer, frame []byte, _ bool) error {
 	return o.conn.Write(context.Background(), websocket.MessageText, frame)
 }
 
+// emptyPing is the frame of a ping without a payload. Conn.Ping would wait for its answer, which nobody here needs;
+// between two messages it may go past the library.
+const emptyPing = "\x89\x00"
+
+// beat sends a ping.
+func (o *socketOutput) beat() error {
+	_, err := o.paced.Write([]byte(emptyPing))
+	return err
+}
+
 // flush writes the packed message and everything gathered.
 func (o *socketOutput) flush() error {
 	err := o.pack()
