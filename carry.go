@@ -83,10 +83,6 @@ func resolvable(v slog.Value) bool {
 	return false
 }
 
-// outermost is the fields that every record begins with, outside of all groups and up to the first one that each record
-// resolves anew. There must be levels.
-func (c *carry) outermost() event.Metadata { return c.levels[0].known() }
-
 // known is the fields of l up to the first one that each record resolves anew.
 func (l *level) known() event.Metadata {
 	if len(l.unresolved) > 0 {

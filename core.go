@@ -25,8 +25,6 @@ type core struct {
 	sites  callsite.Cache
 	// records are records out of use, of type *record.
 	records sync.Pool
-	// once stands for the prefix of a logger that has made one record. It has no fields.
-	once event.Prefix
 	// onError is told of lost records.
 	onError atomic.Pointer[func(backend string, err error)]
 

@@ -21,8 +21,9 @@ type Handler struct {
 	carry carry
 	// verdict is what the current routes say to all that is carried, if that makes a difference.
 	verdict atomic.Pointer[verdict]
-	// begun is what the records begin with, from the second one on; see prefix.
-	begun atomic.Pointer[event.Prefix]
+	// begun is what the records begin with, and records how many there were before that was known; see prefix.
+	begun   atomic.Pointer[event.Prefix]
+	records atomic.Uint32
 }
 
 // New returns a handler with the given backends, called in this order. It panics if two of them have one name, which is
@@ -87,23 +88,18 @@ func (h *Handler) Handle(ctx context.Context, r slog.Record) error {
 	return errors.Join(errs...)
 }
 
-// prefix is what all records of the logger begin with. It is nil in the first record, so that a logger that is made for
-// one pays nothing for what others would gain.
+// firstRecords is after how many records of a logger it is looked at what they have in common. That costs as much as it
+// spares in some six more, and loggers that are made for one request often make fewer.
+const firstRecords = 8
+
+// prefix is what the records of the logger begin with, nil for the first ones.
 func (h *Handler) prefix() *event.Prefix {
-	if len(h.carry.levels) == 0 {
-		return nil
-	}
-	once := &h.core.once
-	switch p := h.begun.Load(); p {
-	case nil:
-		h.begun.CompareAndSwap(nil, once)
-		return nil
-	case once:
-		h.begun.CompareAndSwap(once, event.NewPrefix(h.carry.outermost()))
-		return h.begun.Load()
-	default:
+	p := h.begun.Load()
+	if p != nil || len(h.carry.levels) == 0 || h.records.Add(1) <= firstRecords {
 		return p
 	}
+	h.begun.CompareAndSwap(nil, event.NewPrefix(h.carry.levels[0].known()))
+	return h.begun.Load()
 }
 
 // namespace is what the call says, else what the logger carries, else the package and type of the caller. It goes

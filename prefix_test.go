@@ -131,7 +131,7 @@ func TestPrefixMakesNoDifference(t *testing.T) {
 			loggers = append(loggers, from)
 		}
 		ctx := WithMetadata(t.Context(), drawAttrs(t, &record, 1)...)
-		for range rapid.IntRange(3, 20).Draw(t, "records") {
+		for range rapid.IntRange(firstRecords, 5*firstRecords).Draw(t, "records") {
 			record++
 			by := rapid.SampledFrom(loggers).Draw(t, "by")
 			slog.New(by).LogAttrs(ctx, slog.LevelInfo, "m", drawAttrs(t, &record, 1)...)
@@ -139,24 +139,30 @@ func TestPrefixMakesNoDifference(t *testing.T) {
 	})
 }
 
-// TestPrefixIsOnlyForLoggersUsedAgain checks what the records of a logger have.
-func TestPrefixIsOnlyForLoggersUsedAgain(t *testing.T) {
-	var prefixes []*event.Prefix
-	h := New(newSeen(func(e *event.Event) { prefixes = append(prefixes, e.Prefix) }))
+// TestPrefixIsOnlyForLoggersUsedOften checks what the records of a logger have.
+func TestPrefixIsOnlyForLoggersUsedOften(t *testing.T) {
+	var last *event.Prefix
+	h := New(newSeen(func(e *event.Event) { last = e.Prefix }))
 	plain := slog.New(h)
 	carrying := plain.With("a", 1)
-	for range 3 {
+	prefixes := map[*event.Prefix]bool{}
+	for i := range 3 * firstRecords {
 		plain.Info("m")
-		carrying.Info("m")
-		carrying.With("b", 1).Info("m")
-	}
-	for i, p := range prefixes {
-		if wanted := i == 4 || i == 7; (p != nil) != wanted {
-			t.Errorf("record %d has a prefix: %t, want %t", i, p != nil, wanted)
+		if last != nil {
+			t.Errorf("record %d of a logger that carries nothing has a prefix", i)
 		}
+		carrying.With("b", 1).Info("m")
+		if last != nil {
+			t.Errorf("the only record of logger %d has a prefix", i)
+		}
+		carrying.Info("m")
+		if wanted := i >= firstRecords; (last != nil) != wanted {
+			t.Errorf("record %d has a prefix: %t, want %t", i, last != nil, wanted)
+		}
+		prefixes[last] = true
 	}
-	if prefixes[4] != prefixes[7] {
-		t.Error("the prefix of a logger changed")
+	if len(prefixes) != 2 { // None, and one.
+		t.Errorf("the prefix of a logger changed: %v", prefixes)
 	}
 }
 
@@ -168,7 +174,7 @@ func TestPrefixWithAnotherFormatter(t *testing.T) {
 	want := `"attr_level":"x","msg":"y","at":"z"}`
 	check := func() {
 		t.Helper()
-		for range 3 {
+		for range 2 * firstRecords {
 			out.Reset()
 			logger.Info("m")
 			if got := strings.TrimSpace(out.String()); !strings.HasSuffix(got, want) {
@@ -213,7 +219,7 @@ func TestPrefixOfChangedMetadata(t *testing.T) {
 				lines = append(lines, string(format.Append(f, nil, e))) // So that there is something to remember.
 				lines = append(lines, string(format.Append(f, nil, change(*e))))
 			}))).With("user", "alice", "password", "secret", "n", 1)
-			for range 4 {
+			for range 2 * firstRecords {
 				logger.Info("m")
 			}
 			for i, line := range lines {
@@ -230,7 +236,7 @@ func TestPrefixOfMutableValues(t *testing.T) {
 	var out strings.Builder
 	counts, list := map[string]int{"n": 0}, []int{0}
 	logger := slog.New(New(jsonWriter(&out))).With("a", 1, "counts", counts, "list", list, slog.Group("g", "counts", counts))
-	for i := range 4 {
+	for i := range 2 * firstRecords {
 		counts["n"], list[0] = i, i
 		out.Reset()
 		logger.Info("m")
@@ -264,9 +270,13 @@ func TestPrefixLength(t *testing.T) {
 				_, rest := event.AppendPrefix(nil, e, &event.Form{}, event.AppendMetadata)
 				got = len(e.Metadata) - len(rest)
 			}))))
-			for i := range 3 {
+			for i := range firstRecords + 2 {
 				logger.Info("m", "call", i)
-				if want := min(i, 1) * tt.want; got != want {
+				want := 0
+				if i >= firstRecords {
+					want = tt.want
+				}
+				if got != want {
 					t.Errorf("record %d: %d fields, want %d", i, got, want)
 				}
 			}
