@@ -16,8 +16,8 @@ const (
 	probeInterval = 4 * time.Second
 	probeCount    = 3
 	// unackedLimit is how long what was sent may be without any acknowledgement, sweepPeers how often that is looked at.
-	unackedLimit = 15 * time.Second
-	sweepPeers   = 3 * time.Second
+	unackedLimit = 10 * time.Second
+	sweepPeers   = 2 * time.Second
 )
 
 // listenConfig says how connections are taken.

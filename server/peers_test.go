@@ -20,10 +20,10 @@ func TestPeerIsGone(t *testing.T) {
 	}{
 		{"nothing-is-sent", []look{{0, false, 0, false}, {100, false, 0, false}}},
 		{"all-is-acknowledged", []look{{0, false, 10, false}, {20, false, 20, false}, {40, false, 20, false}}},
-		{"is-slow", []look{{0, true, 1, false}, {10, true, 2, false}, {20, true, 3, false}, {30, true, 4, false}}},
-		{"is-gone", []look{{0, true, 5, false}, {12, true, 5, false}, {15, true, 5, true}}},
+		{"is-slow", []look{{0, true, 1, false}, {8, true, 2, false}, {16, true, 3, false}, {24, true, 4, false}}},
+		{"is-gone", []look{{0, true, 5, false}, {8, true, 5, false}, {10, true, 5, true}}},
 		{"was-silent-before", []look{{0, false, 5, false}, {600, true, 5, false}, {603, false, 6, false}}},
-		{"comes-back", []look{{0, true, 5, false}, {14, false, 9, false}, {20, true, 9, false}, {34, true, 9, false}}},
+		{"comes-back", []look{{0, true, 5, false}, {9, false, 9, false}, {20, true, 9, false}, {29, true, 9, false}}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var one peer
