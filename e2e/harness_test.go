@@ -3,13 +3,13 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"flag"
 	"fmt"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -25,8 +25,16 @@ const patience = 60 * time.Second
 // scratch is a folder for the whole run, made and removed by TestMain.
 var scratch string
 
+// rowsAtOnce is how many parallel tests run at once: most of them only wait.
+const rowsAtOnce = "8"
+
 func TestMain(m *testing.M) {
-	var err error
+	flag.Parse()
+	err := flag.Set("test.parallel", rowsAtOnce)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	if scratch, err = os.MkdirTemp("", "spile-e2e-"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -38,6 +46,9 @@ func TestMain(m *testing.M) {
 
 // binary builds the program under test at its first call and returns its path.
 var binary = sync.OnceValues(func() (string, error) {
+	if built := os.Getenv(builtName); built != "" {
+		return built, nil
+	}
 	path := filepath.Join(scratch, "spile")
 	build := exec.Command("go", "build", "-o", path, "./cmd/spile")
 	build.Dir = ".."
@@ -133,27 +144,51 @@ func (p *process) exit() int {
 
 // fleet is a server, its agents' settings and a client.
 type fleet struct {
-	t      *testing.T
-	dir    string
+	t   *testing.T
+	dir string
+	// listen is the address at which the server listens; it is reached at 127.0.0.1 in any case.
+	listen string
 	port   int
-	server *process
-	client *client.Client
+	// program is the program under test if it is not the usual one, env what its environment has more.
+	program string
+	env     []string
+	server  *process
+	client  *client.Client
 }
 
 // newFleet starts a server on a free port.
 func newFleet(t *testing.T) *fleet {
 	t.Helper()
-	f := &fleet{t: t, dir: t.TempDir(), port: freePort(t)}
-	f.startServer()
-	token, err := os.ReadFile(filepath.Join(f.dir, "server", "admin.token"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	f.client, err = client.New(client.Options{BaseURL: f.url(), Token: strings.TrimSpace(string(token))})
-	if err != nil {
-		t.Fatal(err)
-	}
+	return newFleetAt(t, "127.0.0.1")
+}
+
+// newFleetAt starts a server on a free port of an address.
+func newFleetAt(t *testing.T, listen string) *fleet {
+	t.Helper()
+	f := &fleet{t: t, dir: t.TempDir(), listen: listen, port: freePort(t)}
+	f.start()
 	return f
+}
+
+// start starts the server for the first time, and makes the client.
+func (f *fleet) start() {
+	f.t.Helper()
+	f.startServer()
+	var err error
+	if f.client, err = client.New(client.Options{BaseURL: f.url(), Token: f.token()}); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// run starts the program under test with arguments.
+func (f *fleet) run(args ...string) *process {
+	f.t.Helper()
+	if f.program == "" {
+		return start(f.t, args...)
+	}
+	cmd := exec.Command(f.program, args...)
+	cmd.Env = append(os.Environ(), f.env...)
+	return launch(f.t, args[0], cmd)
 }
 
 // url is the server's base URL.
@@ -162,7 +197,7 @@ func (f *fleet) url() string { return fmt.Sprintf("http://127.0.0.1:%d", f.port)
 // startServer starts the server and waits until it answers.
 func (f *fleet) startServer() {
 	f.t.Helper()
-	f.server = start(f.t, "serve", "--listen", fmt.Sprintf("127.0.0.1:%d", f.port),
+	f.server = f.run("serve", "--listen", net.JoinHostPort(f.listen, itoa(f.port)),
 		"--data", filepath.Join(f.dir, "server"))
 	f.until("the server answers", func() bool {
 		resp, err := http.Get(f.url() + "/readyz")
@@ -183,6 +218,13 @@ func (f *fleet) startAgent(name string, globs ...string) *process {
 // startAgentAt starts an agent that reaches the server at url, and waits until it is online.
 func (f *fleet) startAgentAt(url, name string, globs ...string) *process {
 	f.t.Helper()
+	p := f.run(f.agentArgs(url, name, globs...)...)
+	f.online(name)
+	return p
+}
+
+// agentArgs are the arguments of an agent.
+func (f *fleet) agentArgs(url, name string, globs ...string) []string {
 	args := []string{
 		"agent", "--server", url, "--name", name, "--data", filepath.Join(f.dir, name),
 		"--enrol-token-file", filepath.Join(f.dir, "server", "enrol.token"),
@@ -190,9 +232,7 @@ func (f *fleet) startAgentAt(url, name string, globs ...string) *process {
 	for _, g := range globs {
 		args = append(args, "--file", g)
 	}
-	p := start(f.t, args...)
-	f.online(name)
-	return p
+	return args
 }
 
 // online waits until the server sees the agent.
