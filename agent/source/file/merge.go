@@ -18,6 +18,9 @@ const (
 type turn struct {
 	lane *lane
 	when time.Time // of its next line, as far as that is known
+	// stale says that when is of a line that was returned. It is looked up no sooner than that block is done with, which
+	// lies in the buffer where the next line is unpacked.
+	stale bool
 	// chunk adapts to how much of the lane can be returned before another one has its turn.
 	chunk int
 }
@@ -67,6 +70,14 @@ func (r *reader) merged() *source.Block {
 	for len(r.turns) > 0 {
 		t := r.turns[0]
 		c := t.lane.ofHistory()
+		if t.stale && c != nil {
+			t.stale = false
+			if when, ok := r.nextTime(c); ok {
+				t.when = when
+				heap.Fix(&r.turns, 0)
+				continue
+			}
+		}
 		if c == nil {
 			heap.Pop(&r.turns)
 			r.release()
@@ -126,15 +137,10 @@ func (r *reader) turnOf(t *turn, c *cursor) (b *source.Block, going bool) {
 		r.finished(t.lane, c)
 		r.release()
 	}
-	next := t.lane.ofHistory()
-	if b == nil && next == c && !finished {
+	if b == nil && !finished && t.lane.ofHistory() == c {
 		return nil, false
 	}
-	if next != nil && bounded {
-		if when, ok := r.nextTime(next); ok {
-			t.when = when
-		}
-	}
+	t.stale = bounded
 	return b, true
 }
 

@@ -196,6 +196,52 @@ func TestHistoryMerges(t *testing.T) {
 	}
 }
 
+// TestHistoryMergesLongFiles is for what unpacks beyond a buffer: each block has the bytes that its offsets name, and
+// they can be had again.
+func TestHistoryMergesLongFiles(t *testing.T) {
+	r := newRig(t)
+	names := []string{"a.log.1.gz", "b.log.1.zst", "c.log"}
+	text := map[string]*strings.Builder{}
+	const lines = 60_000
+	for i := range lines {
+		name := names[i*7%len(names)]
+		if text[name] == nil {
+			text[name] = &strings.Builder{}
+		}
+		fmt.Fprintf(text[name], "%s entry %d, %s\n", time.Unix(int64(i), 0).UTC().Format(time.RFC3339), i,
+			strings.Repeat("x", i%50))
+	}
+	for _, name := range names {
+		r.put(name, text[name].String(), 0)
+	}
+	r.write("a.log", "")
+	r.write("b.log", "")
+	rd := r.open(origin(0, 0))
+	for i, seen := 0, 0; !rd.HistoryDone(); i++ {
+		b, err := rd.Next()
+		if err != nil {
+			break
+		}
+		name := names[strings.Index("abc", b.Source)]
+		if want := text[name].String()[b.From:b.To]; string(b.Data) != want {
+			t.Fatalf("%s from %d to %d: %q, want %q", name, b.From, b.To, b.Data, want)
+		}
+		for line := range strings.Lines(string(b.Data)) {
+			if want := fmt.Sprintf(" entry %d,", seen); !strings.Contains(line, want) {
+				t.Fatalf("line %q, want%s", line, want)
+			}
+			seen++
+		}
+		at, from, to := b.At, b.From, b.To
+		if i%500 == 0 {
+			got, err := r.set.ReadRange(at, from, to)
+			if err != nil || string(got) != text[name].String()[from:to] {
+				t.Fatalf("range of %s from %d to %d: %q, %v", name, from, to, got, err)
+			}
+		}
+	}
+}
+
 // TestPackedBroken wants what can be read, and one gap that names the file and the reason.
 func TestPackedBroken(t *testing.T) {
 	text := dated(0, 12_000)

@@ -14,37 +14,64 @@ import (
 	"github.com/spilelog/spile/agent/source"
 )
 
-// keepReplay is how long the file of the last replay is kept open.
+// keepReplay is how long a file of a replay is kept open.
 const keepReplay = 10 * time.Second
 
-// replay keeps the compressed file that was read last for the rebuilding of batches: their ranges follow one another,
-// and it can only be read forward.
+// maxReplayed bounds the files that a replay keeps open; maxStreams bounds their memory.
+const maxReplayed = 8
+
+// replay keeps the compressed files that were read last for the rebuilding of batches: their ranges follow one another,
+// in turn over several files, and each can only be read forward.
 type replay struct {
-	mu   sync.Mutex // guards all below
-	at   source.Position
-	h    *handle
-	st   *stream
-	used time.Time
+	mu    sync.Mutex // guards files
+	files []*replayed
 	// over says that nothing is to be kept any more; it is set without mu.
 	over atomic.Bool
 }
 
-// closeLocked closes the file.
-func (p *replay) closeLocked() {
-	p.st.close()
-	p.h.release()
-	p.st, p.h = nil, nil
+// replayed is one file of a replay.
+type replayed struct {
+	at   source.Position
+	h    *handle
+	st   *stream
+	used time.Time
 }
 
-// rest closes the file if nobody has needed it for a while, or at once.
+// dropLocked closes a file.
+func (p *replay) dropLocked(i int) {
+	p.files[i].st.close()
+	p.files[i].h.release()
+	p.files = slices.Delete(p.files, i, i+1)
+}
+
+// rest closes the files that nobody has needed for a while, or all at once.
 func (p *replay) rest(now bool) {
 	p.over.Store(now)
 	if !p.mu.TryLock() {
 		return // it is needed
 	}
 	defer p.mu.Unlock()
-	if p.st != nil && (now || time.Since(p.used) > keepReplay) {
-		p.closeLocked()
+	for i := len(p.files) - 1; i >= 0; i-- {
+		if now || time.Since(p.files[i].used) > keepReplay {
+			p.dropLocked(i)
+		}
+	}
+}
+
+// roomLocked closes the files that were used least lately until another one fits in.
+func (p *replay) roomLocked(cost int) {
+	for _, f := range p.files {
+		cost += f.st.cost()
+	}
+	for len(p.files) > 0 && (len(p.files) >= maxReplayed || cost > maxStreams) {
+		oldest := 0
+		for i, f := range p.files {
+			if f.used.Before(p.files[oldest].used) {
+				oldest = i
+			}
+		}
+		cost -= p.files[oldest].st.cost()
+		p.dropLocked(oldest)
 	}
 }
 
@@ -54,19 +81,26 @@ func (s *Set) unpackRange(at source.Position, from, to int64) []byte {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	at.Offset = 0
-	if p.st == nil || p.at != at || p.st.base > from {
-		if p.st != nil {
-			p.closeLocked()
-		}
+	i := slices.IndexFunc(p.files, func(f *replayed) bool { return f.at == at })
+	if i >= 0 && p.files[i].st.base > from {
+		p.dropLocked(i)
+		i = -1
+	}
+	if i < 0 {
 		h, how := s.packedHolder(at)
 		if h == nil {
 			return nil
 		}
-		p.at, p.h, p.st = at, h, newStream(h.f, how, s.limits, from)
+		st := newStream(h.f, how, s.limits, from)
+		p.roomLocked(st.cost())
+		i = len(p.files)
+		p.files = append(p.files, &replayed{at: at, h: h, st: st})
 	}
-	out := p.st.slice(from, to)
-	if p.used = time.Now(); out == nil || p.over.Load() {
-		p.closeLocked()
+	f := p.files[i]
+	f.used = time.Now()
+	out := f.st.slice(from, to)
+	if out == nil || p.over.Load() {
+		p.dropLocked(i)
 	}
 	return out
 }
