@@ -58,7 +58,11 @@ func (f *File) rotateLocked(now time.Time) error {
 		if aside, err = f.asideLocked(now); err != nil {
 			return err
 		}
-		if err := os.Rename(path, aside); err != nil {
+		err = os.Rename(path, aside)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			aside = "" // Somebody moved it just now.
+		case err != nil:
 			return bare(err)
 		}
 	}
