@@ -2,8 +2,9 @@ package uplink
 
 import "github.com/spilelog/spile/wire"
 
-// Finish ends the session: what was not sent becomes gaps, which go out whatever the credit is, so that whoever watches
-// learns of every number; the accounts are final, the journal is removed.
+// Finish ends the session: what was not sent becomes gaps, which go out whatever the credit is and also when nobody
+// watches, so that whoever does or comes just now learns of every number; the accounts are final, the journal is
+// removed.
 func (o *Outbox) Finish(link Sender) (wire.AgentAccounts, error) {
 	o.Seal()
 	o.Pump(link)
@@ -16,7 +17,7 @@ func (o *Outbox) Finish(link Sender) (wire.AgentAccounts, error) {
 	if o.state.OpenGap != nil {
 		o.closeGap()
 	}
-	for i := o.sent; o.attached && i < len(o.items); i++ {
+	for i := o.sent; i < len(o.items); i++ {
 		it := &o.items[i]
 		if it.msg == nil {
 			o.build(it)
