@@ -65,6 +65,7 @@ func (v *viewer) placeLocked(view View) map[string]uint64 {
 	first := !s.watched
 	s.watched = true
 	v.place = s.ring.First()
+	v.origin = !view.HasAfter && !view.FromNow && (view.FromStart || s.config.Mode == wire.ModeComplete)
 	switch {
 	case view.HasAfter:
 		v.afterLocked(view.After)
@@ -94,7 +95,7 @@ func (v *viewer) originLocked() wire.Cursor {
 	var c wire.Cursor
 	for i, p := range v.written {
 		if a := v.session.agents[i]; p.Epoch == 0 && len(a.epochs) > 0 {
-			p.Epoch, p.Seq = a.epochs[0].epoch, a.epochs[0].first-1
+			p.Epoch, p.Seq = a.epochs[0].epoch, v.firstOf(&a.epochs[0])-1
 		}
 		if p.Epoch != 0 {
 			c = append(c, p)
@@ -130,7 +131,7 @@ func (v *viewer) rebaseLocked(i int) {
 	first := &a.epochs[0]
 	if cum, ok := a.cumAt(p.epoch, p.seq); ok {
 		p.base = cum
-	} else if p.base = first.before; p.epoch != 0 {
+	} else if p.base = first.before; p.epoch != 0 || v.origin {
 		p.base -= first.first - 1
 	}
 	p.cum = p.base
@@ -143,9 +144,17 @@ func (v *viewer) owedLocked(i int) uint64 {
 	case len(a.epochs) == 0:
 		return 0
 	case p.epoch == 0:
-		return a.epochs[0].first
+		return v.firstOf(&a.epochs[0])
 	}
 	return p.seq + 1
+}
+
+// firstOf is the first number of an epoch that the viewer is owed when it has seen none before.
+func (v *viewer) firstOf(r *epochRange) uint64 {
+	if v.origin {
+		return 1
+	}
+	return r.first
 }
 
 // fillLocked announces, for each agent, the events between the viewer's position and the first ones that the ring
@@ -192,13 +201,15 @@ func (v *viewer) skipLocked(i int, epoch, seq uint64, reason string) {
 
 // enterLocked moves the viewer to the beginning of an epoch, and announces what was lost at the change to one who
 // has seen the epoch before it. Such a one is owed the epoch from its first number on, of which this server may have
-// seen only later ones.
+// seen only later ones. So is one that is owed the session from its origin.
 func (v *viewer) enterLocked(i int, r *epochRange) {
 	v.rebaseLocked(i)
 	p := &v.at[i]
 	lost := p.epoch
 	p.epoch, p.seq, p.cum = r.epoch, r.first-1, r.before
 	if lost == 0 {
+		p.seq = v.firstOf(r) - 1
+		p.cum -= r.first - 1 - p.seq
 		return
 	}
 	p.seq, p.cum = 0, r.before-(r.first-1)

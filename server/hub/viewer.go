@@ -46,6 +46,8 @@ type viewer struct {
 
 	// place is the next place in the ring.
 	place uint64
+	// origin says that the viewer is owed the session from its first event, also what only an earlier server saw.
+	origin bool
 	// at is where the viewer stands by agent; written is the same as far as it is on the socket.
 	at      []position
 	written []wire.Position
