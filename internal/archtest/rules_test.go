@@ -41,7 +41,8 @@ var layers = map[string]int{
 	"internal/cli":  5,
 	"internal/demo": 4,
 
-	"internal/canary": 4,
+	"internal/canary":   4,
+	"internal/pipetest": 4,
 
 	"agent":       3,
 	"backend":     3,
@@ -66,6 +67,7 @@ var layers = map[string]int{
 	"event":             0,
 	"internal/backoff":  0,
 	"internal/callsite": 0,
+	"internal/durable":  0,
 	"internal/fanout":   0,
 	"internal/ring":     0,
 	"spec":              0,

@@ -1,0 +1,87 @@
+package pipetest
+
+import (
+	"testing"
+
+	"github.com/spilelog/spile/wire"
+)
+
+// TestFound holds what sequences found before.
+func TestFound(t *testing.T) {
+	humble(t)
+	tests := []struct {
+		name string
+		mode wire.Mode
+		run  func(m *model, app, web, cur *logFile)
+	}{
+		{
+			// What was dropped while nobody watched was counted at the end, and told to nobody.
+			name: "drops-are-told-to-who-returns-at-the-end", mode: wire.ModeLive,
+			run: func(m *model, app, _, _ *logFile) {
+				m.write(app, floodLines, floodPad, nil)
+				m.cutViewer(m.viewers[0], true)
+				m.write(app, floodLines, floodPad, nil)
+				m.again(wire.ModeLive)
+			},
+		},
+		{
+			// Who joins a session in complete mode is owed it from its origin, also by a server that came later.
+			name: "origin-outlives-the-server", mode: wire.ModeComplete,
+			run: func(m *model, app, _, _ *logFile) {
+				m.write(app, 11, 20, nil)
+				m.settle()
+				m.killServer()
+				m.startServer()
+				m.settle()
+				m.join()
+			},
+		},
+		{
+			name: "joins-a-dying-server", mode: wire.ModeComplete,
+			run: func(m *model, app, _, cur *logFile) {
+				m.write(app, 11, 20, nil)
+				m.settle()
+				m.join()
+				m.killServer()
+				m.write(cur, 10, 20, nil)
+				m.startServer()
+			},
+		},
+		{
+			name: "copies-while-the-agent-returns", mode: wire.ModeComplete,
+			run: func(m *model, app, _, _ *logFile) {
+				m.write(app, 6, 20, nil)
+				m.settle()
+				m.killAgent()
+				m.startAgent()
+				m.copyTruncate(app)
+				m.write(app, 10, 20, nil)
+				m.copyTruncate(app)
+				m.write(app, 17, 20, nil)
+				m.expire(app)
+			},
+		},
+		{
+			name: "copies-while-the-agent-returns-2", mode: wire.ModeComplete,
+			run: func(m *model, app, _, _ *logFile) {
+				m.killAgent()
+				m.startAgent()
+				m.copyTruncate(app)
+				m.write(app, 10, 20, nil)
+				m.copyTruncate(app)
+				m.write(app, 17, 20, nil)
+				m.write(app, floodLines, floodPad, nil)
+				m.expire(app)
+			},
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			m := newModel(t, tt.mode)
+			defer m.close()
+			tt.run(m, m.disk.files[0], m.disk.files[1], m.disk.files[2])
+			m.finish()
+		})
+	}
+}
