@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/spilelog/spile/internal/backoff"
+	"github.com/spilelog/spile/internal/durable"
 	"github.com/spilelog/spile/wire"
 )
 
@@ -179,22 +180,11 @@ func saveIdentity(path string, id identity) error {
 	if err != nil {
 		return fmt.Errorf("encode identity: %w", err)
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(path), identityFile+".new-*")
+	err = durable.Replace(path, func(w io.Writer) error {
+		_, err := w.Write(append(data, '\n'))
+		return err
+	})
 	if err != nil {
-		return fmt.Errorf("save identity: %w", err)
-	}
-	_, err = tmp.Write(append(data, '\n'))
-	if err == nil {
-		err = tmp.Sync()
-	}
-	if cerr := tmp.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = os.Rename(tmp.Name(), path)
-	}
-	if err != nil {
-		_ = os.Remove(tmp.Name())
 		return fmt.Errorf("save identity: %w", err)
 	}
 	return nil

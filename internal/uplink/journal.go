@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/spilelog/spile/internal/durable"
 	"github.com/spilelog/spile/wire"
 )
 
@@ -253,20 +254,7 @@ func (j *Journal) Rewrite(session string, rec *Recovered) error {
 	_ = old.file.Close()
 	j.void, j.limit = false, max(journalLimit, 2*j.size)
 	if j.sync {
-		return syncFolder(filepath.Dir(j.path))
-	}
-	return nil
-}
-
-// syncFolder makes a rename in dir durable.
-func syncFolder(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return fmt.Errorf("sync folder: %w", err)
-	}
-	defer func() { _ = d.Close() }()
-	if err := d.Sync(); err != nil {
-		return fmt.Errorf("sync folder: %w", err)
+		return durable.SyncFolder(filepath.Dir(j.path))
 	}
 	return nil
 }

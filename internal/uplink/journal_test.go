@@ -106,3 +106,29 @@ func TestFullDiskIsNotTriedAgainAtOnce(t *testing.T) {
 		t.Error("the journal is to be rewritten in the moment in which there was no room")
 	}
 }
+
+// TestJournalThatADeathCutIsReadToItsLastWholeRecord cuts a journal where any death in mid-write may cut it.
+func TestJournalThatADeathCutIsReadToItsLastWholeRecord(t *testing.T) {
+	path := writeJournal(t)
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for end := range len(whole) + 1 {
+		if err := os.WriteFile(path, whole[:end], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		j, rec, err := uplink.OpenJournal(path, false)
+		if err != nil {
+			t.Fatalf("cut at byte %d: %v", end, err)
+		}
+		_ = j.Close()
+		records := bytes.Count(whole[:end], []byte{'\n'}) // the first is the base
+		switch {
+		case records == 0 && rec != nil:
+			t.Errorf("cut at byte %d: went on without a base", end)
+		case records > 0 && (rec == nil || rec.Epoch != 7 || len(rec.Items) != records-1):
+			t.Errorf("cut at byte %d: recovered %+v, want %d items of epoch 7", end, rec, records-1)
+		}
+	}
+}

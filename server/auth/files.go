@@ -6,11 +6,14 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/spilelog/spile/internal/durable"
 )
 
 const (
@@ -86,21 +89,13 @@ func protect(path string) error {
 }
 
 // writeSecret writes a token file so that a reader sees the old or the new one, whole.
-func writeSecret(path, token string) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
+func writeSecret(path, token string) error {
+	err := durable.Replace(path, func(w io.Writer) error {
+		_, err := io.WriteString(w, token+"\n")
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("write token file: %w", err)
 	}
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("write token file: %w", errors.Join(err, os.Remove(f.Name())))
-		}
-	}()
-	if _, err := f.WriteString(token + "\n"); err != nil {
-		return errors.Join(err, f.Close())
-	}
-	if err := errors.Join(f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+	return nil
 }
