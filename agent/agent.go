@@ -30,7 +30,7 @@ type Config struct {
 	Server string
 	// EnrolTokenFile is the file of the enrolment token; needed only until the agent is enrolled.
 	EnrolTokenFile string
-	// Data is the folder of the agent's key and journals; it is made with mode 0700.
+	// Data is the folder of the agent's key, checkpoint and journals; it is made with mode 0700.
 	Data string
 	// Name is the agent's unique name, Labels what selectors match.
 	Name   string
@@ -124,7 +124,7 @@ func (a *Agent) Run(ctx context.Context) error {
 		return err
 	}
 	sessions := newSessions(a)
-	counter := newCounter(a.files)
+	counter := a.newCounter()
 	link := uplink.NewLink(uplink.LinkOptions{
 		Server: a.cfg.Server, Key: id.Key, AgentID: id.AgentID, Log: a.cfg.Log,
 		Hello: func() wire.Hello {
@@ -138,5 +138,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	group.Go(func() error { return sessions.run(ctx) })
 	group.Go(func() error { return counter.run(ctx) })
 	group.Go(func() error { return a.report(ctx, link, counter) })
-	return group.Wait()
+	err = group.Wait()
+	counter.finish()
+	return err
 }

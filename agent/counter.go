@@ -3,86 +3,277 @@ package agent
 import (
 	"context"
 	"errors"
-	"os"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"maps"
+	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/spilelog/spile/agent/source"
+	"github.com/spilelog/spile/internal/durable"
 	"github.com/spilelog/spile/internal/parse"
-	"github.com/spilelog/spile/internal/uplink"
 	"github.com/spilelog/spile/wire"
 )
 
-// counter counts the lines, bytes and levels of every source, from the agent's start on, by byte scan.
-type counter struct {
-	files  source.Source
-	places map[uint64]*parse.Counter // belongs to run
+const (
+	// checkpointEvery is how often a checkpoint is written while lines come. It costs nothing in exactness, only the
+	// bytes that are read once more after a death.
+	checkpointEvery = 10 * time.Second
+	// checkpointRate bounds the bytes a second that checkpoints of very many files write.
+	checkpointRate = 256 << 10
+	// maxRestored bounds the sources whose counts are taken from a checkpoint.
+	maxRestored = 1000
+)
 
-	mu     sync.Mutex
-	counts map[string]*wire.SourceCount // by source, since the last report
-	names  []string                     // the sources as the server knows them; a count's index points here
+// counter counts the lines, bytes and levels of every source by byte scan. It goes on where the checkpoint of an
+// earlier process stood, or begins at now where there is none.
+//
+// Positions and counts are written together, so that nothing is counted twice or left out by a death at any moment,
+// with one exception: a report whose fate nobody knows. When the connection or the agent dies while it is under way, or
+// the agent before the checkpoint behind it is written, what it held is reported again. Nothing is left out that is
+// still there to be read, but for what is written while the agent is down after its disk was full (see failed).
+type counter struct {
+	files source.Source
+	globs []string
+	path  string // of the checkpoint
+	log   *slog.Logger
+	every time.Duration
+	taken chan struct{} // capacity one, never closed: a report was taken
+
+	// These belong to run, and to finish after it.
+	reader   source.Reader
+	failures int // in a row, of writing the checkpoint
+	gaps     int // since they were told
+	lost     int64
+
+	mu       sync.Mutex
+	counts   map[string]*wire.SourceCount // by source, since the last report
+	underway map[string]*wire.SourceCount // in a report that the server has not taken yet
+	names    []string                     // the sources as the server knows them; a count's index points here
+	changed  bool                         // since the last checkpoint
+	// ahead says that the server took a report of which the checkpoint on the disk does not know.
+	ahead bool
 }
 
 // newCounter makes a counter; it counts while run runs.
-func newCounter(files source.Source) *counter {
-	return &counter{files: files, places: map[uint64]*parse.Counter{}, counts: map[string]*wire.SourceCount{}}
+func (a *Agent) newCounter() *counter {
+	c := &counter{
+		files: a.files, path: filepath.Join(a.cfg.Data, checkpointFile), log: a.cfg.Log, every: checkpointEvery,
+		taken:  make(chan struct{}, 1),
+		counts: map[string]*wire.SourceCount{}, underway: map[string]*wire.SourceCount{},
+	}
+	for _, spec := range a.cfg.Files {
+		c.globs = append(c.globs, spec.Glob)
+	}
+	return c
 }
 
-// run counts until ctx ends.
+// run counts until ctx ends. The caller calls finish when nobody reports any more.
 func (c *counter) run(ctx context.Context) error {
-	reader, err := c.files.Open(ctx, source.Start{})
-	if err != nil {
+	if err := c.open(ctx); err != nil {
 		if ctx.Err() != nil {
 			return nil
 		}
 		return err
 	}
-	defer func() { _ = reader.Close() }()
+	c.save()
+	timer := time.NewTimer(c.every)
+	defer timer.Stop()
+	more := make(chan struct{})
+	close(more)
 	for {
-		block, err := reader.Next()
-		if err == nil {
+		ready := (<-chan struct{})(more)
+		block, err := c.reader.Next()
+		switch {
+		case err == nil:
 			c.count(block)
-			if ctx.Err() == nil {
-				continue
-			}
-		} else if !errors.Is(err, source.ErrDry) {
+		case errors.Is(err, source.ErrDry):
+			ready = c.reader.Ready()
+		default:
 			return err
 		}
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-reader.Ready():
+		case <-ready:
+		case <-timer.C:
+			c.tellGaps()
+			timer.Reset(c.save())
+		case <-c.taken:
+			c.save()
 		}
+	}
+}
+
+// finish writes the last checkpoint and lets the files go. Run has returned, and nobody takes counts any more.
+func (c *counter) finish() {
+	if c.reader == nil {
+		return
+	}
+	c.tellGaps()
+	c.mu.Lock()
+	c.changed = true
+	c.mu.Unlock()
+	c.save()
+	_ = c.reader.Close()
+}
+
+// open opens the reader where the checkpoint left off, or at now.
+func (c *counter) open(ctx context.Context) error {
+	start := source.Start{}
+	cp, err := loadCheckpoint(c.path)
+	switch {
+	case err == nil:
+		c.restore(cp.head.Counts)
+		if start.Resume, err = c.resume(ctx, cp); err != nil {
+			return err
+		}
+	case !errors.Is(err, fs.ErrNotExist):
+		c.log.Warn("checkpoint_unreadable", "file", c.path, "reason", err.Error(), "counting_from", "now")
+	}
+	reader, err := c.files.Open(ctx, start)
+	if err != nil {
+		return fmt.Errorf("open counter: %w", err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.reader, c.changed = reader, true
+	return nil
+}
+
+// resume is where a reader goes on from a checkpoint. A file that is allowed no more is left out. One that was not
+// allowed then begins at now: what it held before is not what was written since.
+func (c *counter) resume(ctx context.Context, cp *checkpoint) ([]source.Position, error) {
+	at := slices.DeleteFunc(cp.positions, func(p source.Position) bool { return !allowed(c.globs, p.Path) })
+	if at == nil {
+		at = []source.Position{}
+	}
+	if !slices.ContainsFunc(c.globs, func(g string) bool { return !slices.Contains(cp.head.Globs, g) }) {
+		return at, nil
+	}
+	now, err := c.files.Open(ctx, source.Start{})
+	if err != nil {
+		return nil, fmt.Errorf("open counter: %w", err)
+	}
+	defer func() { _ = now.Close() }()
+	for _, p := range now.Positions() {
+		if !allowed(cp.head.Globs, p.Path) {
+			at = append(at, p)
+		}
+	}
+	return at, nil
+}
+
+// restore takes over the counts of an earlier process.
+func (c *counter) restore(counts map[string]wire.SourceCount) {
+	names := slices.Sorted(maps.Keys(counts))
+	if len(names) > maxRestored {
+		c.log.Warn("checkpoint_counts_dropped", "sources", len(names)-maxRestored, "limit", maxRestored)
+		names = names[:maxRestored]
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, name := range names {
+		one := counts[name]
+		c.counts[name] = &one
 	}
 }
 
 // count adds one block.
 func (c *counter) count(b *source.Block) {
-	if len(b.Data) == 0 {
-		return
+	if b.Gap != nil {
+		c.gaps, c.lost = c.gaps+1, c.lost+b.Gap.Bytes
 	}
-	if len(c.places) >= maxPlaces {
-		clear(c.places)
-	}
-	one := c.places[b.Place]
-	if one == nil {
-		one = &parse.Counter{}
-		c.places[b.Place] = one
-	}
-	before := *one
-	one.Count(b.Data)
+	var lines parse.Counter
+	lines.Count(b.Data)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	sum := c.counts[b.Source]
+	c.changed = true
+	if len(b.Data) > 0 {
+		add(c.counts, b.Source, &wire.SourceCount{Lines: lines.Lines, Bytes: uint64(b.To - b.From), Levels: lines.Levels})
+	}
+}
+
+// add adds n to what is counted of a source.
+func add(counts map[string]*wire.SourceCount, name string, n *wire.SourceCount) {
+	sum := counts[name]
 	if sum == nil {
 		sum = &wire.SourceCount{}
-		c.counts[b.Source] = sum
+		counts[name] = sum
 	}
-	sum.Lines += one.Lines - before.Lines
-	sum.Bytes += uint64(b.To - b.From)
+	sum.Lines += n.Lines
+	sum.Bytes += n.Bytes
 	for i := range sum.Levels {
-		sum.Levels[i] += one.Levels[i] - before.Levels[i]
+		sum.Levels[i] += n.Levels[i]
 	}
+}
+
+// tellGaps tells what could not be counted, once an interval at most.
+func (c *counter) tellGaps() {
+	if c.gaps > 0 {
+		c.log.Warn("lines_not_counted", "places", c.gaps, "bytes_at_least", c.lost, "reason", "bytes are gone")
+	}
+	c.gaps, c.lost = 0, 0
+}
+
+// save writes a checkpoint if anything changed, and says when the next one is due.
+func (c *counter) save() time.Duration {
+	c.mu.Lock()
+	if !c.changed {
+		c.mu.Unlock()
+		return c.every
+	}
+	cp := checkpoint{head: checkpointHead{
+		Version: checkpointVersion, Globs: c.globs, Counts: map[string]wire.SourceCount{},
+	}}
+	sums := map[string]*wire.SourceCount{}
+	for _, counts := range []map[string]*wire.SourceCount{c.counts, c.underway} {
+		for name, n := range counts {
+			add(sums, name, n)
+		}
+	}
+	for name, sum := range sums {
+		cp.head.Counts[name] = *sum
+	}
+	ahead := c.ahead
+	c.changed, c.ahead = false, false
+	c.mu.Unlock()
+	cp.positions = c.reader.Positions()
+	var size int64
+	err := durable.Replace(c.path, func(w io.Writer) (err error) {
+		size, err = cp.write(w)
+		return err
+	})
+	if err != nil {
+		c.failed(err, ahead)
+	} else if c.failures > 0 {
+		c.log.Info("checkpoint_written_again", "file", c.path, "failures", c.failures)
+		c.failures = 0
+	}
+	return max(c.every, time.Duration(size)*time.Second/checkpointRate)
+}
+
+// failed is called when a checkpoint could not be written: counting goes on, and the next interval tries again. A
+// checkpoint that is older than a report would make all that was reported since be counted twice, so it is removed,
+// for which a full disk has room: then a death costs what is written until the next start.
+func (c *counter) failed(err error, ahead bool) {
+	if c.failures++; c.failures == 1 {
+		c.log.Warn("checkpoint_write_failed", "file", c.path, "reason", err.Error(), "next", "tried again")
+	}
+	if ahead {
+		if err := durable.Remove(c.path); err != nil {
+			c.log.Warn("checkpoint_remove_failed", "file", c.path, "reason", err.Error())
+		} else {
+			ahead = false
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.changed, c.ahead = true, c.ahead || ahead
 }
 
 // sources lists the sources for the server and remembers the list, which the counts' indexes refer to.
@@ -97,7 +288,8 @@ func (c *counter) sources() []wire.Source {
 	return list
 }
 
-// take returns what was counted of the sources that the server knows, and begins anew.
+// take returns what was counted of the sources that the server knows, and begins anew. The caller settles what became
+// of it before it takes again.
 func (c *counter) take() []wire.SourceCount {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -106,37 +298,27 @@ func (c *counter) take() []wire.SourceCount {
 		if sum := c.counts[name]; sum != nil {
 			sum.Index = uint64(i)
 			out = append(out, *sum)
+			c.underway[name] = sum
 			delete(c.counts, name)
 		}
 	}
 	return out
 }
 
-// report tells the server of counts once an interval and of the sources when they change.
-func (a *Agent) report(ctx context.Context, link *uplink.Link, c *counter) error {
-	tick := time.NewTicker(a.cfg.MetricsInterval)
-	defer tick.Stop()
-	usage := newUsage(a.cfg.Data)
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-a.files.Changed():
-			link.SendJSON(wire.LinkStatus, wire.StatusUpdate{Sources: c.sources()})
-		case <-tick.C:
-			if !link.Up() {
-				continue
-			}
-			m := usage.metrics()
-			m.Sources = c.take()
-			link.Send(wire.AppendMetrics(nil, &m))
+// settle says whether the server has what was taken last; if not, it is counted in the next report.
+func (c *counter) settle(delivered bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.underway) == 0 {
+		return
+	}
+	if delivered {
+		c.changed, c.ahead = true, true
+		signal(c.taken)
+	} else {
+		for name, n := range c.underway {
+			add(c.counts, name, n)
 		}
 	}
-}
-
-// removeJournal deletes the journal of a session that is over.
-func (a *Agent) removeJournal(path string) {
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		a.cfg.Log.Warn("journal_remove_failed", "file", path, "reason", err.Error())
-	}
+	clear(c.underway)
 }

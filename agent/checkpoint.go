@@ -1,0 +1,187 @@
+package agent
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc64"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"unicode/utf8"
+
+	"github.com/bmatcuk/doublestar/v4"
+
+	"github.com/spilelog/spile/agent/source"
+	"github.com/spilelog/spile/wire"
+)
+
+const (
+	// checkpointFile is the name, in the data folder, of the counter's checkpoint.
+	checkpointFile = "counter.checkpoint"
+	// checkpointVersion is the version of its form; another one is not read.
+	checkpointVersion = 1
+	// maxCheckpoint bounds its size: about half a million files.
+	maxCheckpoint = 128 << 20
+)
+
+// checkpoint is what the counter knows at one moment: where it stands, and what it counted up to there that no server
+// has. The two belong together, so that no line is counted twice or left out by going on from it.
+//
+// The file is lines of JSON: a head, a position each, and at the end the CRC-64 (ECMA) of everything before.
+type checkpoint struct {
+	head      checkpointHead
+	positions []source.Position
+}
+
+// checkpointHead is the first line.
+type checkpointHead struct {
+	Version int `json:"version"`
+	// Globs are what the agent was allowed to read, so that a file that is new to it can be told from one that is new.
+	Globs []string `json:"globs"`
+	// Counts are those that no server has, by source.
+	Counts map[string]wire.SourceCount `json:"counts,omitempty"`
+}
+
+// storedPosition is one line of the middle.
+type storedPosition struct {
+	source.Position
+	// RawPath is the path where that is no UTF-8, which JSON would change.
+	RawPath []byte `json:"raw_path,omitempty"`
+}
+
+// checkpointEnd is the last line.
+type checkpointEnd struct {
+	Positions int    `json:"positions"`
+	Checksum  string `json:"checksum"`
+}
+
+// errCheckpointSize is the error of a checkpoint that is larger than any that we write.
+var errCheckpointSize = fmt.Errorf("checkpoint is larger than %d bytes", maxCheckpoint)
+
+// summed writes on and keeps the checksum and the size.
+type summed struct {
+	w    *bufio.Writer
+	sum  uint64
+	size int64
+	all  *crc64.Table
+}
+
+// line writes one line.
+func (s *summed) line(v any) error {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("encode checkpoint: %w", err)
+	}
+	data = append(data, '\n')
+	s.sum, s.size = crc64.Update(s.sum, s.all, data), s.size+int64(len(data))
+	if s.size > maxCheckpoint {
+		return errCheckpointSize
+	}
+	_, err = s.w.Write(data)
+	return err
+}
+
+// write writes the checkpoint, line by line since it may be long, and returns its size.
+func (c *checkpoint) write(w io.Writer) (int64, error) {
+	s := &summed{w: bufio.NewWriter(w), all: crc64.MakeTable(crc64.ECMA)}
+	if err := s.line(&c.head); err != nil {
+		return s.size, err
+	}
+	for i := range c.positions {
+		one := storedPosition{Position: c.positions[i]}
+		if !utf8.ValidString(one.Path) {
+			one.RawPath = []byte(one.Path)
+		}
+		if err := s.line(&one); err != nil {
+			return s.size, err
+		}
+	}
+	end := checkpointEnd{Positions: len(c.positions), Checksum: fmt.Sprintf("%016x", s.sum)}
+	if err := s.line(&end); err != nil {
+		return s.size, err
+	}
+	return s.size, s.w.Flush()
+}
+
+// loadCheckpoint reads the checkpoint at path. The error is fs.ErrNotExist (wrapped) where there is none; any other
+// says that it cannot be believed.
+func loadCheckpoint(path string) (*checkpoint, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("open checkpoint: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	return readCheckpoint(f)
+}
+
+// readCheckpoint reads a checkpoint to its end and believes nothing before.
+func readCheckpoint(r io.Reader) (*checkpoint, error) {
+	in := bufio.NewReader(io.LimitReader(r, maxCheckpoint+1))
+	table := crc64.MakeTable(crc64.ECMA)
+	var c checkpoint
+	var last []byte // the line before the one that is read, without its checksum yet
+	var sum uint64
+	var size int
+	for n := 0; ; n++ {
+		line, err := in.ReadBytes('\n')
+		if size += len(line); size > maxCheckpoint {
+			return nil, errCheckpointSize
+		}
+		if errors.Is(err, io.EOF) && len(line) == 0 {
+			break
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read checkpoint: line %d: %w", n+1, err)
+		}
+		if err := c.line(n-1, last); err != nil {
+			return nil, fmt.Errorf("decode checkpoint: line %d: %w", n, err)
+		}
+		sum, last = crc64.Update(sum, table, last), line
+	}
+	var end checkpointEnd
+	if err := json.Unmarshal(last, &end); err != nil {
+		return nil, fmt.Errorf("decode checkpoint: last line: %w", err)
+	}
+	if want := fmt.Sprintf("%016x", sum); end.Checksum != want || end.Positions != len(c.positions) {
+		return nil, fmt.Errorf("check checkpoint: checksum %q over %d positions, want %q over %d",
+			end.Checksum, end.Positions, want, len(c.positions))
+	}
+	return &c, nil
+}
+
+// line takes the line of number n, which is not the last; -1 stands for none.
+func (c *checkpoint) line(n int, line []byte) error {
+	if n < 0 {
+		return nil
+	}
+	if n == 0 {
+		if err := json.Unmarshal(line, &c.head); err != nil {
+			return err
+		}
+		if c.head.Version != checkpointVersion {
+			return fmt.Errorf("version %d, want %d", c.head.Version, checkpointVersion)
+		}
+		return nil
+	}
+	var one storedPosition
+	if err := json.Unmarshal(line, &one); err != nil {
+		return err
+	}
+	if one.RawPath != nil {
+		one.Path = string(bytes.Clone(one.RawPath))
+	}
+	c.positions = append(c.positions, one.Position)
+	return nil
+}
+
+// allowed says whether one of the globs allows path.
+func allowed(globs []string, path string) bool {
+	return slices.ContainsFunc(globs, func(glob string) bool {
+		ok, err := doublestar.PathMatch(filepath.Clean(glob), path)
+		return err == nil && ok
+	})
+}

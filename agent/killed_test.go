@@ -1,0 +1,97 @@
+package agent_test
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spilelog/spile/agent"
+	"github.com/spilelog/spile/agent/source/file"
+)
+
+// killedEnv, when set, makes TestKilledAgentProcess an agent: its server and the folder with its log.
+const killedEnv = "SPILE_TEST_KILLED_AGENT"
+
+// TestKilledAgentProcess is no test but the process that TestKilledAgentCountsEachLine kills.
+func TestKilledAgentProcess(t *testing.T) {
+	server, dir, ok := strings.Cut(os.Getenv(killedEnv), " ")
+	if !ok {
+		return
+	}
+	a, err := agent.New(agent.Config{
+		Server: server, EnrolTokenFile: filepath.Join(dir, "token"), Data: filepath.Join(dir, "data"), Name: "edge-1",
+		Files:           []file.Spec{{Source: "app", Glob: filepath.Join(dir, "app.log")}},
+		MetricsInterval: 100 * time.Millisecond,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Run(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// startProcess starts an agent as a process; what it returns kills it.
+func (b *bench) startProcess() (kill func()) {
+	b.t.Helper()
+	cmd := exec.Command(os.Args[0], "-test.run=^TestKilledAgentProcess$")
+	cmd.Env = append(os.Environ(), killedEnv+"="+b.server.http.URL+" "+filepath.Dir(b.log))
+	if err := cmd.Start(); err != nil {
+		b.t.Fatal(err)
+	}
+	kill = func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	}
+	b.t.Cleanup(kill)
+	return kill
+}
+
+// TestKilledAgentCountsEachLine kills the agent while a file is written. What the server is told is every line, those
+// that were written while the agent was down included, and beyond that at most the report that was under way at each
+// death.
+func TestKilledAgentCountsEachLine(t *testing.T) {
+	const (
+		rounds  = 6
+		perPart = 2000
+	)
+	b := newBench(t)
+	var counted, written, surplus uint64
+	next := func() {
+		for _, s := range receive(t, "metrics", b.server.metrics).Sources {
+			counted += s.Lines
+		}
+	}
+	part := strings.Repeat("level=info a line\n", perPart)
+	kill := b.startProcess()
+	next() // the counter may begin a moment later than the first report
+	next()
+	for range rounds {
+		b.write(part)
+		written += perPart
+		for counted < written {
+			next()
+		}
+		next() // an interval later the checkpoint behind the report is written
+		b.write(part)
+		kill()
+		surplus += perPart // the most that the report could hold which was under way
+		b.write(part)
+		written += 2 * perPart
+		kill = b.startProcess()
+	}
+	for counted < written {
+		next()
+	}
+	for range 3 {
+		next()
+	}
+	t.Logf("%d lines, %d deaths: %d counted", written, rounds, counted)
+	if counted > written+surplus {
+		t.Errorf("%d lines counted of %d, want at most %d more", counted, written, surplus)
+	}
+}
