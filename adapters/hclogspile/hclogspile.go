@@ -78,6 +78,7 @@ func (s *sink) Accept(name string, level hclog.Level, msg string, args ...any) {
 		args = append(args[:last:last], hclog.MissingKey, args[last])
 	}
 	for i := 0; i+1 < len(args); i += 2 {
+		//spile:ignore LC03 the key is that of the caller
 		r.AddAttrs(slog.Attr{Key: key(args[i]), Value: value(args[i+1])})
 	}
 	_ = s.handler.Handle(ctx, r) // OnError has told of what was lost.

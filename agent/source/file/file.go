@@ -5,11 +5,11 @@
 // truncation to its rotation; what readers hold are generations, so a file that is renamed, deleted, copied and
 // truncated or overwritten is read to its end wherever its bytes still exist, and what exists nowhere is told as a gap.
 //
-// History lies in the live files and in their rotated siblings, compressed ones (gzip and zstd) included. A reader opens
-// at its beginning all that its history may need, so that no later rotation takes anything away or brings it twice. A
-// compressed file is unpacked as a stream, never as a whole: an open one needs its window (at most 8 MiB for zstd, 32 KiB
-// for gzip) and 256 KiB, all of a reader together 12 MiB or one file. One that unpacks to more than 200 bytes for each of
-// its own (after 16 MiB), or to more than 8 GiB, is read no further, and that is a gap.
+// History lies in the live files and in their rotated siblings, compressed ones (gzip and zstd) included. A reader
+// opens at its beginning all that its history may need, so that no later rotation takes anything away or brings it
+// twice. A compressed file is unpacked as a stream, never as a whole: an open one needs its window (at most 8 MiB for
+// zstd, 32 KiB for gzip) and 256 KiB, all of a reader together 12 MiB or one file. One that unpacks to more than 200
+// bytes for each of its own (after 16 MiB), or to more than 8 GiB, is read no further, and that is a gap.
 package file
 
 import (
