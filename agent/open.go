@@ -88,6 +88,8 @@ func (a *Agent) openReader(ctx context.Context, s *session, rec *uplink.Recovere
 		if start.Resume, err = resumePositions(rec.Marks); err != nil {
 			return fmt.Errorf("read journal: %w", err)
 		}
+		// The numbers of places are those of the process that died; this one gives them to other files.
+		rec.Marks = s.pipe.baseMarks(start.Resume)
 	default:
 		if d.SinceMS > 0 {
 			start.Since = time.Now().Add(-time.Duration(d.AgeMS+d.SinceMS) * time.Millisecond)
