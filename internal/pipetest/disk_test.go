@@ -16,8 +16,11 @@ type place struct {
 	held int
 	// lost says that bytes were destroyed that may not have been read.
 	lost bool
-	// vague says that the place came unseen after one that was removed, and was rotated unseen: an agent that was dead
-	// meanwhile cannot tell it from older siblings.
+	// blank says that the agent may have known the place without a byte of it when it died: nothing tells it then from
+	// another under another name.
+	blank bool
+	// vague says that the place was rotated unseen when it was blank or came after one that was removed: an agent that
+	// was dead meanwhile cannot tell it from older siblings, and says that something may be lost.
 	vague bool
 }
 
@@ -280,7 +283,7 @@ func (d *disk) remove(l *logFile, stale bool) {
 
 // passOn notes that the name leads elsewhere from now on than to p.
 func (d *disk) passOn(l *logFile, p *place) {
-	p.vague = l.orphan && p.held == 0
+	p.vague = (l.orphan || p.blank) && p.held == 0
 	p.lost = p.lost || p.vague && d.deaths > 0
 	l.orphan = p.vague
 }
@@ -366,6 +369,7 @@ func (d *disk) agentDied() {
 	d.life = 0
 	d.deaths++
 	for _, p := range d.places {
+		p.blank = p.held == 0
 		if p.path == "" || p.vague && p.held == 0 {
 			p.lost = true
 		}

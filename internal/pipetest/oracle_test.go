@@ -98,7 +98,7 @@ func (d *disk) balance(b *books, account wire.AgentAccounts) error {
 				safe++
 				example = u.text
 			}
-			if u.place.lost && u.place.held == 0 {
+			if u.place.unseen() {
 				sure++ // nobody can announce what came and went unseen
 			}
 		}
@@ -134,6 +134,9 @@ func (d *disk) balance(b *books, account wire.AgentAccounts) error {
 	}
 	return nil
 }
+
+// unseen says that nobody can announce what is lost of a place: it was destroyed, and came and went unseen.
+func (p *place) unseen() bool { return p.lost && p.held == 0 && (p.path == "" || !p.vague) }
 
 // unknown is how many bytes more than the model knows of may be announced: lines that do not match count when they
 // were passed over unread.

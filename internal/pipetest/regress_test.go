@@ -37,6 +37,22 @@ func TestFound(t *testing.T) {
 			},
 		},
 		{
+			// What a journal calls a place means nothing to a later life: two deaths took up where the first had read.
+			name: "places-of-lives-are-not-mixed", mode: wire.ModeComplete,
+			run: func(m *model, app, _, cur *logFile) {
+				m.write(cur, 40, 20, nil)
+				m.settle()
+				m.killAgent()
+				m.remove(app, false)
+				m.startAgent()
+				m.write(cur, 40, 20, nil)
+				m.settle()
+				m.killAgent()
+				m.startAgent()
+				m.write(cur, 40, 20, nil)
+			},
+		},
+		{
 			name: "joins-a-dying-server", mode: wire.ModeComplete,
 			run: func(m *model, app, _, cur *logFile) {
 				m.write(app, 11, 20, nil)
@@ -62,7 +78,7 @@ func TestFound(t *testing.T) {
 			},
 		},
 		{
-			name: "copies-while-the-agent-returns-2", mode: wire.ModeComplete,
+			name: "copies-and-a-flood-while-the-agent-returns", mode: wire.ModeComplete,
 			run: func(m *model, app, _, _ *logFile) {
 				m.killAgent()
 				m.startAgent()
