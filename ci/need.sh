@@ -5,7 +5,7 @@ set -euo pipefail
 
 # Program and Debian package of each need beyond Go, git and make. The race detector needs a C compiler.
 needs='chromium:chromium curl:curl gcc:gcc haproxy:haproxy ip:iproute2 iptables:iptables logrotate:logrotate
-	mkfs.ext4:e2fsprogs nginx:nginx-light node:nodejs setpriv:util-linux strace:strace unshare:util-linux'
+	mkfs.ext4:e2fsprogs nginx:nginx-light node:nodejs setpriv:util-linux strace:strace unshare:util-linux zstd:zstd'
 
 missing=()
 for need in $needs; do

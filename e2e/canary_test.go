@@ -58,6 +58,10 @@ func TestCanary(t *testing.T) {
 	rotate := writeRotateConfig(t, f.dir, log, "create")
 	rotated := func() {
 		t.Helper()
+		f.until("the canary has made its file again", func() bool {
+			_, err := os.Stat(log)
+			return err == nil
+		})
 		out, err := exec.Command("logrotate", "--force", "--state", rotate+".state", rotate).CombinedOutput()
 		if err != nil {
 			t.Fatalf("logrotate: %v: %s", err, out)

@@ -190,12 +190,12 @@ func faultGzip(t *testing.T) {
 		t.Errorf("%d files were packed, %v; want %d", len(packed), err, rounds-1)
 	}
 	<-time.After(time.Second) // The packed files were there for several looks.
+	led.finish(ctx, f, stream, id)
+	led.whole()
 	one, err := f.client.Session(ctx, id)
 	if err != nil {
 		t.Fatal(err)
 	}
-	led.finish(ctx, f, stream, id)
-	led.whole()
 	for _, a := range one.Accounts.Agents {
 		if a.Seen != uint64(rounds*perRound) {
 			t.Errorf("%d lines were seen, want the %d that were written", a.Seen, rounds*perRound)
