@@ -299,6 +299,18 @@ func TestLinkCarriesASession(t *testing.T) {
 	r.expect("disconnected")
 }
 
+// TestFirstWordIsHeard speaks of a session as soon as the link may, before the list has been read: the word of an agent
+// that comes back with an older list.
+func TestFirstWordIsHeard(t *testing.T) {
+	r := newRig(t)
+	r.book.desired = []wire.DesiredSession{{ID: sessionID, RemainingMS: 1000}}
+	p := r.dial(nil)
+	p.write(wire.LinkReport, wire.Report{Session: sessionID, State: wire.ReportOpen, Epoch: 3, NextItem: 1, NextSeq: 1})
+	p.read(wire.LinkWelcome, &wire.Welcome{})
+	p.read(wire.LinkDesired, &wire.Desired{})
+	r.expect("connected", "epoch")
+}
+
 // TestNewerLinkReplacesOlder tells the older one why.
 func TestNewerLinkReplacesOlder(t *testing.T) {
 	r := newRig(t)

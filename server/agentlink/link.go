@@ -206,7 +206,11 @@ func (l *link) serve(ctx context.Context) error {
 	if err := l.send(ctx, wire.LinkWelcome, wire.Welcome{Version: l.handler.o.Version}); err != nil {
 		return err
 	}
-	l.outbox.putDesired()
+	// The list goes out before anything is read: an agent that comes back may speak of its sessions at once, and what it
+	// said of one that is not known yet would be lost. Like any write it is not cancelled once it has begun.
+	if err := l.sendDesired(context.WithoutCancel(ctx)); err != nil {
+		return err
+	}
 	// The reader must not be cancelled by the context: that would cut the connection before the last word.
 	reading, stopReading := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopReading()
