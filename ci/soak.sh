@@ -3,5 +3,5 @@
 set -euo pipefail
 . "$(dirname "$0")/tools.sh"
 export SPILE_SOAK=1
-(cd "$root/e2e" && go test -run Soak -timeout 60m -v "$@" .)
+(cd "$root/e2e" && go test -tags soak -run Soak -timeout 60m -v "$@" .)
 (cd "$root/internal/pipetest" && go test -run Soak -timeout 180m -v "$@" .)

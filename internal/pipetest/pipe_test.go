@@ -18,8 +18,8 @@ import (
 const (
 	// workers is how many sequences run beside one another: they mostly wait.
 	workers = 8
-	// sequences is how many are run among all other tests, soakSequences with SPILE_SOAK=1.
-	sequences     = 200
+	// sequences is how many are run among all other tests, few enough to wait for; soakSequences with SPILE_SOAK=1.
+	sequences     = 48
 	soakSequences = 10_000
 	// steps is the mean length of a sequence.
 	steps = 16
