@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -298,4 +299,14 @@ func (f *fleet) watch(ctx context.Context, id string) *client.Stream {
 			return s
 		}
 	}
+}
+
+// token is the administrator's.
+func (f *fleet) token() string {
+	f.t.Helper()
+	token, err := os.ReadFile(filepath.Join(f.dir, "server", "admin.token"))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return strings.TrimSpace(string(token))
 }

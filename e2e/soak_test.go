@@ -6,13 +6,12 @@ import (
 	"bufio"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 )
 
-// soak is the number for a long run, or the short one. A soak test runs in both sizes: short among all others, long
+// soak is the number for a long run, or the short one. A soak test runs in both sizes: short to try it, long
 // with SPILE_SOAK=1, which `make soak` sets.
 func soak[T any](short, long T) T {
 	if os.Getenv("SPILE_SOAK") != "" {
@@ -49,14 +48,4 @@ func (f *fleet) gauges(t *testing.T) map[string]float64 {
 		t.Fatal(err)
 	}
 	return out
-}
-
-// token is the administrator's.
-func (f *fleet) token() string {
-	f.t.Helper()
-	token, err := os.ReadFile(filepath.Join(f.dir, "server", "admin.token"))
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	return strings.TrimSpace(string(token))
 }
