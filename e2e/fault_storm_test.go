@@ -1,3 +1,5 @@
+//go:build soak
+
 package e2e
 
 import (
@@ -139,3 +141,6 @@ func murmur(ctx context.Context, t *testing.T, dir string, files int) int {
 		}
 	}
 }
+
+// TestSoakLogStorm wants a machine to itself, since it measures time.
+func TestSoakLogStorm(t *testing.T) { faultLogStorm(t) }

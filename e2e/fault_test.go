@@ -31,7 +31,6 @@ var faults = []struct {
 	alone bool
 	run   func(*testing.T)
 }{
-	{"log-storm", true, faultLogStorm},
 	{"slow-viewer", true, faultSlowViewer},
 	{"100-mb-line", true, faultEndlessLine},
 	{"agent-kill-9", false, faultAgentKill},
