@@ -54,9 +54,11 @@ type counter struct {
 	counts   map[string]*wire.SourceCount // by source, since the last report
 	underway map[string]*wire.SourceCount // in a report that the server has not taken yet
 	names    []string                     // the sources as the server knows them; a count's index points here
-	changed  bool                         // since the last checkpoint
-	// ahead says that the server took a report of which the checkpoint on the disk does not know.
-	ahead bool
+	changes  uint64                       // of any of this, since the start
+	saved    uint64                       // of them, those that the checkpoint on the disk knows
+	// reported is the last of them by which the server took a report, or 0 where no checkpoint is left that could
+	// contradict it. One that is beyond saved makes the checkpoint on the disk wrong.
+	reported uint64
 }
 
 // newCounter makes a counter; it counts while run runs.
@@ -116,7 +118,7 @@ func (c *counter) finish() {
 	}
 	c.tellGaps()
 	c.mu.Lock()
-	c.changed = true
+	c.changes++
 	c.mu.Unlock()
 	c.save()
 	_ = c.reader.Close()
@@ -141,7 +143,8 @@ func (c *counter) open(ctx context.Context) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.reader, c.changed = reader, true
+	c.reader = reader
+	c.changes++
 	return nil
 }
 
@@ -192,7 +195,7 @@ func (c *counter) count(b *source.Block) {
 	lines.Count(b.Data)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.changed = true
+	c.changes++
 	if len(b.Data) > 0 {
 		add(c.counts, b.Source, &wire.SourceCount{Lines: lines.Lines, Bytes: uint64(b.To - b.From), Levels: lines.Levels})
 	}
@@ -223,7 +226,8 @@ func (c *counter) tellGaps() {
 // save writes a checkpoint if anything changed, and says when the next one is due.
 func (c *counter) save() time.Duration {
 	c.mu.Lock()
-	if !c.changed {
+	upTo := c.changes
+	if upTo == c.saved {
 		c.mu.Unlock()
 		return c.every
 	}
@@ -239,8 +243,6 @@ func (c *counter) save() time.Duration {
 	for name, sum := range sums {
 		cp.head.Counts[name] = *sum
 	}
-	ahead := c.ahead
-	c.changed, c.ahead = false, false
 	c.mu.Unlock()
 	cp.positions = c.reader.Positions()
 	var size int64
@@ -249,31 +251,47 @@ func (c *counter) save() time.Duration {
 		return err
 	})
 	if err != nil {
-		c.failed(err, ahead)
-	} else if c.failures > 0 {
-		c.log.Info("checkpoint_written_again", "file", c.path, "failures", c.failures)
-		c.failures = 0
+		c.failed(err, upTo)
+	} else {
+		c.written(upTo)
 	}
 	return max(c.every, time.Duration(size)*time.Second/checkpointRate)
 }
 
-// failed is called when a checkpoint could not be written: counting goes on, and the next interval tries again. A
-// checkpoint that is older than a report would make all that was reported since be counted twice, so it is removed,
-// for which a full disk has room: then a death costs what is written until the next start.
-func (c *counter) failed(err error, ahead bool) {
-	if c.failures++; c.failures == 1 {
-		c.log.Warn("checkpoint_write_failed", "file", c.path, "reason", err.Error(), "next", "tried again")
-	}
-	if ahead {
-		if err := durable.Remove(c.path); err != nil {
-			c.log.Warn("checkpoint_remove_failed", "file", c.path, "reason", err.Error())
-		} else {
-			ahead = false
-		}
+// written is called when a checkpoint of the changes up to the given one is on the disk.
+func (c *counter) written(upTo uint64) {
+	if c.failures > 0 {
+		c.log.Info("checkpoint_written_again", "file", c.path, "failures", c.failures)
+		c.failures = 0
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.changed, c.ahead = true, c.ahead || ahead
+	c.saved = upTo
+}
+
+// failed is called when a checkpoint of the changes up to the given one could not be written: counting goes on, and
+// the next interval tries again. A checkpoint that is older than a report would make all that was reported since be
+// counted twice, so it is removed, for which a full disk has room: then a death costs what is written until the next
+// start.
+func (c *counter) failed(err error, upTo uint64) {
+	if c.failures++; c.failures == 1 {
+		c.log.Warn("checkpoint_write_failed", "file", c.path, "reason", err.Error(), "next", "tried again")
+	}
+	c.mu.Lock()
+	reported := c.reported
+	c.mu.Unlock()
+	if reported <= c.saved || reported > upTo {
+		return
+	}
+	if err := durable.Remove(c.path); err != nil {
+		c.log.Warn("checkpoint_remove_failed", "file", c.path, "reason", err.Error())
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.reported == reported {
+		c.reported = 0
+	}
 }
 
 // sources lists the sources for the server and remembers the list, which the counts' indexes refer to.
@@ -313,7 +331,8 @@ func (c *counter) settle(delivered bool) {
 		return
 	}
 	if delivered {
-		c.changed, c.ahead = true, true
+		c.changes++
+		c.reported = c.changes
 		signal(c.taken)
 	} else {
 		for name, n := range c.underway {
