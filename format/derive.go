@@ -16,7 +16,7 @@ type selectedKey struct {
 
 // newSelectedKey returns the key of a name.
 func newSelectedKey(name string) selectedKey {
-	_, ok := siteValue(name, callsite.Site{})
+	_, ok := SiteValue(name, callsite.Site{})
 	return selectedKey{name: name, derivable: ok}
 }
 
@@ -62,11 +62,12 @@ func (p *Pattern) fromSite(key string, pc uintptr) (event.Value, bool) {
 	if site.Function == "" {
 		return event.Value{}, false
 	}
-	return siteValue(key, site)
+	return SiteValue(key, site)
 }
 
-// siteValue is the value of a key at a place in the code, and whether there is such a key.
-func siteValue(key string, site callsite.Site) (event.Value, bool) {
+// SiteValue is the value of a key at a place in the code, and whether there is such a key: module, function, mfa, file,
+// line and at.
+func SiteValue(key string, site callsite.Site) (event.Value, bool) {
 	switch key {
 	case "module":
 		return event.String(site.Namespace), true
