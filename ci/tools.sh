@@ -3,19 +3,27 @@
 GOLANGCI_VERSION=v2.15.0
 GOLANGCI_MODULE=github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 
+GOTESTSUM_VERSION=v1.13.0
+GOTESTSUM_MODULE=gotest.tools/gotestsum
+
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 tools="$root/bin/tools"
 
-# golangci prints the path of the pinned linter, and installs it first if need be.
-golangci() {
-	local bin="$tools/golangci-lint-$GOLANGCI_VERSION"
+# pinned prints the path of the tool of a module at a version, and installs it first if need be.
+pinned() {
+	local module=$1 version=$2 name=${1##*/}
+	local bin="$tools/$name-$version"
 	if [ ! -x "$bin" ]; then
-		echo "installing golangci-lint $GOLANGCI_VERSION" >&2
-		GOBIN="$tools" GOFLAGS= go install "$GOLANGCI_MODULE@$GOLANGCI_VERSION" >&2
-		mv "$tools/golangci-lint" "$bin"
+		echo "installing $name $version" >&2
+		GOBIN="$tools" GOFLAGS= go install "$module@$version" >&2
+		mv "$tools/$name" "$bin"
 	fi
 	echo "$bin"
 }
+
+# golangci and gotestsum print the path of the linter and of the runner of the tests.
+golangci() { pinned "$GOLANGCI_MODULE" "$GOLANGCI_VERSION"; }
+gotestsum() { pinned "$GOTESTSUM_MODULE" "$GOTESTSUM_VERSION"; }
 
 # modules prints the folder of every Go module of the repository, the root first.
 modules() {
