@@ -189,7 +189,7 @@ func TestLiveDropsWithoutCreditAndSaysSo(t *testing.T) {
 	for last.Accounts.Seen < lines {
 		last = b.report(wire.ReportStats)
 	}
-	if a := last.Accounts; !a.Closes() || a.Dropped[wire.ReasonNoCredit] == 0 {
+	if a := last.Accounts; !a.Closes() || a.Dropped[wire.ReasonBufferOverrun] == 0 {
 		t.Fatalf("accounts %+v: want drops for lack of credit, and a sum that closes", a)
 	}
 	b.server.mu.Lock()
@@ -199,7 +199,7 @@ func TestLiveDropsWithoutCreditAndSaysSo(t *testing.T) {
 	b.server.send(t.Context(), conn, wire.LinkAck,
 		wire.Ack{Session: "sess_a", Epoch: 1, Item: 1, Credit: wire.WindowBytes, Attached: true})
 	gap := receive(t, "gap", b.server.gaps)
-	if gap.Reason != wire.ReasonNoCredit || gap.Count != gap.To-gap.From+1 || gap.Unit != wire.UnitEvents {
+	if gap.Reason != wire.ReasonBufferOverrun || gap.Count != gap.To-gap.From+1 || gap.Unit != wire.UnitEvents {
 		t.Errorf("gap %+v: want one in events for lack of credit", gap)
 	}
 }

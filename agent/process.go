@@ -92,7 +92,7 @@ func (s *session) noRoom() string {
 	if !s.out.Accepting() {
 		s.out.Pump(s.link)
 		if !s.out.Accepting() {
-			return wire.ReasonNoCredit
+			return wire.ReasonBufferOverrun
 		}
 	}
 	if s.limit != nil && !s.limit.Allow() {

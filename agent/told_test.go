@@ -19,8 +19,9 @@ func (b *bench) gapsOf(reason string, events uint64) {
 	for sum := uint64(0); sum+uint64(len(b.server.frames)) < events; {
 		select {
 		case gap := <-b.server.gaps:
-			if _, known := wire.StageOf(gap.Reason); !known || gap.Reason != reason || gap.Unit != wire.UnitEvents {
-				b.t.Errorf("gap %+v; want one in events for %s", gap, reason)
+			stage, known := wire.StageOf(gap.Reason)
+			if !known || gap.Stage != stage || gap.Reason != reason || gap.Unit != wire.UnitEvents {
+				b.t.Errorf("gap %+v; want one in events for %s at %s", gap, reason, stage)
 			}
 			sum += gap.Count
 		case <-late:
@@ -61,5 +62,5 @@ func TestTrailingDropsAreToldOnceThereIsCredit(t *testing.T) {
 	b.server.mu.Unlock()
 	b.server.send(t.Context(), conn, wire.LinkAck,
 		wire.Ack{Session: "sess_a", Epoch: 1, Item: 1, Credit: wire.WindowBytes, Attached: true})
-	b.gapsOf(wire.ReasonNoCredit, lines)
+	b.gapsOf(wire.ReasonBufferOverrun, lines)
 }

@@ -81,12 +81,12 @@ func (s *teller) events(a *told, n int) {
 func (s *teller) gap(a *told, n uint64) {
 	s.say(wire.Control{
 		Event: wire.EventGap, Agent: a.id, Epoch: a.epoch, From: a.next, To: a.next + n - 1, Count: n,
-		Unit: wire.UnitEvents, Reason: wire.ReasonNoCredit,
+		Unit: wire.UnitEvents, Reason: wire.ReasonBufferOverrun, Stage: wire.StageQueue,
 	})
 	a.next += n
 	a.gapped += n
 	a.account.Seen += n
-	a.account.Dropped[wire.ReasonNoCredit] += n
+	a.account.Dropped[wire.ReasonBufferOverrun] += n
 }
 
 // lose announces n bytes.
@@ -202,6 +202,7 @@ func TestAnyMutatedFrameIsFound(t *testing.T) {
 		},
 		"swapped":      swapped,
 		"gap-count":    func(t *rapid.T, frames []client.Frame, i int) []client.Frame { return gapChanged(t, frames, i) },
+		"gap-stage":    stageChanged,
 		"gap-forged":   forged,
 		"other-number": otherNumber,
 		"account":      accountChanged,
@@ -250,6 +251,17 @@ func swapped(_ *rapid.T, frames []client.Frame, i int) []client.Frame {
 		}
 	}
 	return nil
+}
+
+// stageChanged makes a gap say that it happened elsewhere.
+func stageChanged(_ *rapid.T, frames []client.Frame, i int) []client.Frame {
+	if frames[i].Control == nil || frames[i].Control.Event != wire.EventGap {
+		return nil
+	}
+	c := *frames[i].Control
+	c.Stage = wire.StageRing
+	frames[i].Control = &c
+	return frames
 }
 
 // gapChanged makes a gap count something else.

@@ -106,6 +106,10 @@ func (a *agentCheck) gap(c *wire.Control, connection int) {
 	if c.Reason == "" {
 		a.problems.add("a gap has no reason")
 	}
+	// Servers before stages tell none.
+	if stage, known := wire.StageOf(c.Reason); known && c.Stage != "" && c.Stage != stage {
+		a.problems.add("a gap for %s says %s, which is lost at %s", c.Reason, c.Stage, stage)
+	}
 	a.AtLeast = a.AtLeast || c.AtLeast
 	switch {
 	case c.Unit == wire.UnitBytes:

@@ -61,7 +61,7 @@ func logFrame() wire.Log {
 func accounts() *wire.Accounts {
 	return &wire.Accounts{
 		Agents: map[string]wire.AgentAccounts{agentID: {
-			Seen: 9, Filtered: 3, Sent: 4, Dropped: map[string]uint64{wire.ReasonNoCredit: 2},
+			Seen: 9, Filtered: 3, Sent: 4, Dropped: map[string]uint64{wire.ReasonBufferOverrun: 2},
 			LostBytes: map[string]uint64{wire.ReasonTruncated: 512},
 		}},
 		Viewer: map[string]wire.ViewerAccounts{agentID: {Offered: 6, Delivered: 4, Gapped: 2}},
@@ -83,12 +83,12 @@ func control(e wire.Event, fill func(*wire.Control)) wire.Control {
 // eventsGap is a complete gap in events, bytesGap one in bytes.
 func eventsGap(c *wire.Control) {
 	c.Agent, c.Epoch, c.From, c.To, c.Count = agentID, 1, 5, 9, 5
-	c.Unit, c.Reason = wire.UnitEvents, wire.ReasonSlowViewer
+	c.Unit, c.Reason, c.Stage = wire.UnitEvents, wire.ReasonSlowViewer, wire.StageRing
 }
 
 func bytesGap(c *wire.Control) {
 	c.Agent, c.Epoch, c.Count, c.File = agentID, 1, 4096, "/var/log/nginx/access.log"
-	c.Unit, c.Reason = wire.UnitBytes, wire.ReasonRotated
+	c.Unit, c.Reason, c.Stage = wire.UnitBytes, wire.ReasonRotated, wire.StageRead
 }
 
 func TestFramesFollowTheSchema(t *testing.T) {
@@ -121,6 +121,7 @@ func TestFramesFollowTheSchema(t *testing.T) {
 		{"gap-bytes", control(wire.EventGap, bytesGap)},
 		{"gap-of-unknown-size", control(wire.EventGap, func(c *wire.Control) {
 			c.Agent, c.Epoch, c.Unit, c.Reason, c.AtLeast = agentID, 1, wire.UnitEvents, wire.ReasonJournalLost, true
+			c.Stage = wire.StageQueue
 		})},
 		{"agent-status", control(wire.EventAgentStatus, func(c *wire.Control) {
 			c.Agent, c.Status = agentID, wire.StreamUnreachable
@@ -179,6 +180,8 @@ func TestSchemaRefuses(t *testing.T) {
 		{"gap-without-count", control(wire.EventGap, func(c *wire.Control) { eventsGap(c); c.Count = 0 })},
 		{"gap-without-numbers", control(wire.EventGap, func(c *wire.Control) { eventsGap(c); c.From = 0 })},
 		{"gap-without-reason", control(wire.EventGap, func(c *wire.Control) { eventsGap(c); c.Reason = "" })},
+		{"gap-without-stage", control(wire.EventGap, func(c *wire.Control) { eventsGap(c); c.Stage = "" })},
+		{"gap-unknown-stage", control(wire.EventGap, func(c *wire.Control) { eventsGap(c); c.Stage = "moon" })},
 		{"gap-unknown-reason", control(wire.EventGap, func(c *wire.Control) { eventsGap(c); c.Reason = "bad luck" })},
 		{"byte-gap-without-file", control(wire.EventGap, func(c *wire.Control) { bytesGap(c); c.File = "" })},
 		{"byte-gap-with-numbers", control(wire.EventGap, func(c *wire.Control) { bytesGap(c); c.From, c.To = 1, 2 })},

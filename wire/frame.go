@@ -61,7 +61,7 @@ type Control struct {
 	// NextSeq is, by agent id, the number of the first event that this viewer is owed; with session_started.
 	NextSeq map[string]uint64 `json:"next_seq,omitempty"`
 
-	// Agent, Epoch, From, To, Count, Unit and File describe a gap; Agent also an agent_status. A gap in events
+	// Agent, Epoch, From, To, Count, Unit, File and Stage describe a gap; Agent also an agent_status. A gap in events
 	// covers the numbers From to To; one in bytes has a file and no numbers.
 	Agent string `json:"agent,omitempty"`
 	Epoch uint64 `json:"epoch,omitempty"`
@@ -70,6 +70,8 @@ type Control struct {
 	Count uint64 `json:"count,omitempty"`
 	Unit  Unit   `json:"unit,omitempty"`
 	File  string `json:"file,omitempty"`
+	// Stage is where on the way the loss of a gap happened.
+	Stage Stage `json:"stage,omitempty"`
 	// AtLeast says that Count is a lower bound: bytes were written and destroyed that nobody could see.
 	AtLeast bool `json:"at_least,omitempty"`
 
@@ -110,8 +112,9 @@ const (
 const (
 	// ReasonSlowViewer: this viewer read slower than the ring moved.
 	ReasonSlowViewer = "slow_viewer"
-	// ReasonNoCredit: in live mode no viewer read as fast as the agent matched.
-	ReasonNoCredit = "no_credit"
+	// ReasonBufferOverrun: in live mode no viewer read as fast as the agent matched, so that what may be under way
+	// was full.
+	ReasonBufferOverrun = "buffer_overrun"
 	// ReasonRate: the agent's own limit on a session's rate.
 	ReasonRate = "rate"
 	// ReasonLagging: matching fell behind a live file and bytes were skipped.

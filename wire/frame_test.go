@@ -81,7 +81,7 @@ func TestEventDefault(t *testing.T) {
 func TestEquations(t *testing.T) {
 	agent := wire.AgentAccounts{
 		Seen: 21, Filtered: 1, Sampled: 2, RedactedAway: 3, Sent: 4, Pending: 5,
-		Dropped:   map[string]uint64{wire.ReasonRate: 2, wire.ReasonNoCredit: 4},
+		Dropped:   map[string]uint64{wire.ReasonRate: 2, wire.ReasonBufferOverrun: 4},
 		LostBytes: map[string]uint64{wire.ReasonTruncated: 99},
 	}
 	if !agent.Closes() {

@@ -40,3 +40,23 @@ func TestEachReasonHasAStage(t *testing.T) {
 		t.Error("an unknown reason has a stage")
 	}
 }
+
+func TestStageOfGap(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		reason string
+		unit   wire.Unit
+		want   wire.Stage
+	}{
+		{"of-the-table", wire.ReasonLagging, wire.UnitBytes, wire.StageRead},
+		{"of-the-table-whatever-the-unit", wire.ReasonSlowViewer, wire.UnitBytes, wire.StageRing},
+		{"later-events", "bad luck", wire.UnitEvents, wire.StageQueue},
+		{"later-bytes", "bad luck", wire.UnitBytes, wire.StageRead},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if got := wire.StageOfGap(test.reason, test.unit); got != test.want {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+		})
+	}
+}

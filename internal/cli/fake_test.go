@@ -38,9 +38,9 @@ const (
 	frameLog = `{"type":"log","timestamp":"2024-01-15T10:00:00.000Z","level":"ERROR","source":"app",` +
 		`"message":"broken","metadata":{"k":"v"},"raw":"ERROR broken k=v","agent":"id-1","epoch":1,"seq":%d}`
 	frameGap = `{"type":"control","event":"gap","agent":"id-1","epoch":1,"from":2,"to":4,"count":3,"unit":"events",` +
-		`"reason":"no_credit"}`
+		`"reason":"buffer_overrun"}`
 	frameEnded = `{"type":"control","event":"session_ended","reason":"%s","accounts":{"agents":{"id-1":{"seen":9,` +
-		`"filtered":5,"dropped":{"no_credit":3},"sent":1}}}}`
+		`"filtered":5,"dropped":{"buffer_overrun":3},"sent":1}}}}`
 )
 
 // newFleet is a fleet with one agent.

@@ -37,8 +37,8 @@ func TestTailPrintsASession(t *testing.T) {
 			}
 			for _, notice := range []string{
 				"-- warning: no filter\n", "-- session sess_1 started on web-1, ends at ",
-				"-- gap: 3 events from web-1 (no_credit)\n", "-- session ended (timeout): 1 lines shown, 3 in gaps\n",
-				"-- web-1: seen 9, filtered 5, sent 1, dropped 3 (no_credit)\n",
+				"-- gap: 3 events from web-1 (buffer_overrun)\n", "-- session ended (timeout): 1 lines shown, 3 in gaps\n",
+				"-- web-1: seen 9, filtered 5, sent 1, dropped 3 (buffer_overrun)\n",
 			} {
 				if !strings.Contains(got.stderr, notice) {
 					t.Errorf("no %q in\n%s", notice, got.stderr)

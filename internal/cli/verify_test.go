@@ -26,7 +26,7 @@ func verifiedFrames(t *testing.T) []string {
 		fmt.Sprintf(frameLog, 1), frameGap, fmt.Sprintf(frameLog, 5),
 		`{"type":"control","event":"agent_status","agent":"id-1","status":"ended"}`,
 		`{"type":"control","event":"session_ended","reason":"timeout","accounts":{"agents":{"id-1":{"seen":9,` +
-			`"filtered":4,"dropped":{"no_credit":3},"sent":2}},"viewer":{"id-1":{"offered":5,"delivered":2,"gapped":3}}}}`,
+			`"filtered":4,"dropped":{"buffer_overrun":3},"sent":2}},"viewer":{"id-1":{"offered":5,"delivered":2,"gapped":3}}}}`,
 	} {
 		frames = append(frames, strings.ReplaceAll(frame, "id-1", verifiedID))
 	}

@@ -124,7 +124,7 @@ func (m *model) allowed(ending bool) allowed {
 	a.events[wire.ReasonSlowViewer] = m.bytes > fullBytes
 	a.events[wire.ReasonSessionEnd] = ending
 	if m.mode == wire.ModeLive {
-		a.events[wire.ReasonNoCredit], a.bytes[wire.ReasonLagging] = true, true
+		a.events[wire.ReasonBufferOverrun], a.bytes[wire.ReasonLagging] = true, true
 	}
 	return a
 }

@@ -37,7 +37,7 @@ func TestFinishTellsDropsThoughNobodyWatches(t *testing.T) {
 	}
 	mark := uplink.Mark{Place: 1, At: json.RawMessage(`{}`)}
 	out.Ack(wire.Ack{Session: "sess_x", Epoch: 1, Credit: 1 << 20, Attached: true})
-	out.Drop(wire.ReasonNoCredit)
+	out.Drop(wire.ReasonBufferOverrun)
 	out.Advance(mark, 1)
 	out.Ack(wire.Ack{Session: "sess_x", Epoch: 1, Credit: 1 << 20, Attached: false})
 	end := &wireEnd{t: t, dec: dec, room: 10, nextSeq: 1}
@@ -45,7 +45,7 @@ func TestFinishTellsDropsThoughNobodyWatches(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := accounts.Dropped[wire.ReasonNoCredit] + 1; end.nextSeq != want || want != 2 {
+	if want := accounts.Dropped[wire.ReasonBufferOverrun] + 1; end.nextSeq != want || want != 2 {
 		t.Errorf("the numbers were told up to %d, want %d; accounts %+v", end.nextSeq, want, accounts)
 	}
 }

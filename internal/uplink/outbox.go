@@ -227,7 +227,7 @@ func (o *Outbox) CloseGap() {
 // pushGap queues a gap that covers so many numbers.
 func (o *Outbox) pushGap(gap wire.Control, numbers uint64) {
 	gap.Type, gap.Event = "control", wire.EventGap
-	gap.Agent, gap.Epoch = o.opts.AgentID, o.epoch
+	gap.Agent, gap.Epoch, gap.Stage = o.opts.AgentID, o.epoch, wire.StageOfGap(gap.Reason, gap.Unit)
 	it := Item{Number: o.state.NextItem, First: gap.From, Count: numbers, Gap: &gap}
 	if numbers == 0 {
 		it.First = o.state.NextSeq

@@ -164,7 +164,7 @@ func (m *model) mark() uplink.Mark {
 // add logs one event that passes; it is dropped if there is no room.
 func (m *model) add() {
 	if !m.out.Accepting() {
-		m.out.Drop(wire.ReasonNoCredit)
+		m.out.Drop(wire.ReasonBufferOverrun)
 		m.lines = append(m.lines, "")
 		m.offset += 10
 		m.out.Advance(m.mark(), 1)

@@ -107,6 +107,7 @@ func (o *Outbox) giveUp(it *outItem, reason string) {
 	it.rec.Gap = &wire.Control{
 		Type: "control", Event: wire.EventGap, Reason: reason, Agent: o.opts.AgentID, Epoch: o.epoch,
 		From: it.rec.First, To: it.rec.First + it.rec.Count - 1, Count: it.rec.Count, Unit: wire.UnitEvents,
+		Stage: wire.StageOfGap(reason, wire.UnitEvents),
 	}
 	it.rec.Places, it.rec.Ranges = nil, nil
 	o.state.Accounts.Sent -= it.rec.Count

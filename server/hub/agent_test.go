@@ -132,7 +132,7 @@ func (a *fakeAgent) gap(count uint64) uint64 {
 		Session: sessionID, Epoch: a.epoch, Item: a.item,
 		Gap: wire.Control{
 			Type: "control", Event: wire.EventGap, Agent: a.id, Epoch: a.epoch, From: a.seq, To: a.seq + count - 1,
-			Count: count, Unit: wire.UnitEvents, Reason: wire.ReasonNoCredit,
+			Count: count, Unit: wire.UnitEvents, Reason: wire.ReasonBufferOverrun,
 		},
 	})
 	if err != nil {

@@ -427,8 +427,11 @@ func (s *session) takePresence(index int, p Presence) {
 	s.stateChangedLocked()
 }
 
-// encodeControl is a control frame with its newline.
+// encodeControl is a control frame with its newline. A gap gets its stage here, so that none is without.
 func encodeControl(c *wire.Control) ([]byte, error) {
+	if c.Event == wire.EventGap {
+		c.Stage = wire.StageOfGap(c.Reason, c.Unit)
+	}
 	data, err := json.Marshal(c)
 	if err != nil {
 		return nil, fmt.Errorf("encode %s: %w", c.Event, err)

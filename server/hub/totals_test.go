@@ -79,7 +79,7 @@ func TestTotalsAreTheSumsOfTheFrames(t *testing.T) {
 	stuck.set(func() { stuck.stalled = false })
 	a.report(wire.ReportClosed, func(r *wire.Report) {
 		r.Accounts = wire.AgentAccounts{
-			Seen: 1000, Filtered: 80, Sent: 800, Dropped: map[string]uint64{wire.ReasonNoCredit: 120},
+			Seen: 1000, Filtered: 80, Sent: 800, Dropped: map[string]uint64{wire.ReasonBufferOverrun: 120},
 			LostBytes: map[string]uint64{wire.ReasonTruncated: 100}, TruncatedLines: 2,
 		}
 	})
