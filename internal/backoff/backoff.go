@@ -13,6 +13,9 @@ const (
 	DefaultMin = 100 * time.Millisecond
 	// DefaultMax is the bound of every wait.
 	DefaultMax = 30 * time.Second
+	// Spread is the Min for one of many that lose the same server at the same moment: however soon it is back, a
+	// thousand return over five seconds and more, and in no second more than twice as many as that makes.
+	Spread = 6 * time.Second
 )
 
 // Backoff gives the waits of one series of attempts. The zero value uses the defaults. It is not safe for concurrent

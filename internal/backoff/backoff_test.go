@@ -1,6 +1,8 @@
 package backoff_test
 
 import (
+	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -42,6 +44,36 @@ func TestNextStaysInBounds(t *testing.T) {
 		for range 80 {
 			if got := b.Next(); got <= 0 || got > limit {
 				t.Fatalf("wait %v outside (0, %v]", got, limit)
+			}
+		}
+	})
+}
+
+// TestManyReturnInASpread has a thousand lose their server at the same moment, for any length of time.
+func TestManyReturnInASpread(t *testing.T) {
+	const (
+		clients = 1000
+		over    = 5 * time.Second
+		most    = 2 * clients * int(time.Second) / int(over) // in any second
+	)
+	rapid.Check(t, func(t *rapid.T) {
+		down := time.Duration(rapid.Int64Range(0, int64(2*time.Minute)).Draw(t, "down"))
+		longest := time.Duration(rapid.Int64Range(int64(backoff.Spread), int64(time.Minute)).Draw(t, "max"))
+		random := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
+		back := make([]time.Duration, clients)
+		for i := range back {
+			b := backoff.Backoff{Min: backoff.Spread, Max: longest, Rand: random.Float64}
+			for back[i] = b.Next(); back[i] < down; back[i] += b.Next() {
+			}
+		}
+		slices.Sort(back)
+		if first, last := back[0], back[clients-1]; last-first < over {
+			t.Errorf("all came back between %v and %v", first, last)
+		}
+		for i := most; i < clients; i++ {
+			if back[i]-back[i-most] < time.Second {
+				t.Errorf("more than %d came back in the second after %v", most, back[i-most])
+				break
 			}
 		}
 	})

@@ -71,6 +71,7 @@ type Link struct {
 	made  time.Time
 	heard atomic.Int64
 	busy  atomic.Bool
+	met   bool // a handshake succeeded; belongs to Run
 
 	mu    sync.Mutex
 	queue chan []byte     // guarded by mu; nil while down; read by the writer of the present connection, never closed
@@ -127,7 +128,7 @@ func (l *Link) hear() { l.heard.Store(int64(time.Since(l.made))) }
 // Run keeps the link connected until ctx ends, then returns nil. It returns an error only when trying again is of no
 // use: the server does not know the agent, or another process uses its key.
 func (l *Link) Run(ctx context.Context) error {
-	wait := backoff.Backoff{Min: reconnectMin, Max: reconnectMax}
+	wait := backoff.Backoff{Max: reconnectMax}
 	for ctx.Err() == nil {
 		started := time.Now()
 		err := l.connect(ctx)
@@ -137,9 +138,19 @@ func (l *Link) Run(ctx context.Context) error {
 		if time.Since(started) > reconnectMax {
 			wait.Reset()
 		}
+		wait.Min = l.firstWait()
 		l.pause(ctx, wait.Next(), err)
 	}
 	return nil
+}
+
+// firstWait bounds the first wait for a server. Who lost it has lost it together with many others, and comes back in a
+// spread, but for those whose session somebody watches.
+func (l *Link) firstWait() time.Duration {
+	if l.met && !l.busy.Load() {
+		return backoff.Spread
+	}
+	return reconnectMin
 }
 
 // hopeless says whether the server refused for a cause that trying again does not change.
@@ -238,6 +249,7 @@ func (l *Link) handshake(ctx context.Context, conn *websocket.Conn) error {
 	if err := readKind(ctx, conn, wire.LinkWelcome, &welcome); err != nil {
 		return fmt.Errorf("read welcome: %w", err)
 	}
+	l.met = true
 	return nil
 }
 
