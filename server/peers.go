@@ -18,7 +18,22 @@ const (
 	// unackedLimit is how long what was sent may be without any acknowledgement, sweepPeers how often that is looked at.
 	unackedLimit = 10 * time.Second
 	sweepPeers   = 2 * time.Second
+	// unanswered is how long a peer that is gone has answered nothing although things were sent to it again. One that
+	// is there and has no room for them answers each time, and still acknowledges nothing new.
+	unanswered = 3 * time.Second
+	// maxUnsent bounds what the kernel holds for a connection beside what is on its way: without it a viewer that
+	// reads nothing is filled with megabytes, which nobody reads and everybody waits for.
+	maxUnsent = 64 << 10
 )
+
+// dues is what a connection's other side owes.
+type dues struct {
+	// unacked says that something that was sent is not acknowledged, acked how many bytes ever were.
+	unacked bool
+	acked   uint64
+	// silence is the time from its last answer to what was sent last.
+	silence time.Duration
+}
 
 // listenConfig says how connections are taken.
 func listenConfig() *net.ListenConfig {
@@ -53,6 +68,7 @@ func watchPeers(l net.Listener) *peers {
 func (p *peers) Accept() (net.Conn, error) {
 	conn, err := p.Listener.Accept()
 	if tcp, ok := conn.(*net.TCPConn); ok && err == nil {
+		limitUnsent(tcp)
 		p.mu.Lock()
 		p.conns[tcp] = &peer{}
 		p.mu.Unlock()
@@ -79,8 +95,8 @@ func (p *peers) sweep(now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for conn, one := range p.conns {
-		unacked, acked, err := outstanding(conn)
-		if err == nil && !one.gone(now, unacked, acked) {
+		owed, err := outstanding(conn)
+		if err == nil && !one.gone(now, owed) {
 			continue
 		}
 		if err == nil {
@@ -92,12 +108,12 @@ func (p *peers) sweep(now time.Time) {
 }
 
 // gone notes what is outstanding now and says whether that has been without any acknowledgement for too long.
-func (o *peer) gone(now time.Time, unacked bool, acked uint64) bool {
+func (o *peer) gone(now time.Time, owed dues) bool {
 	switch {
-	case !unacked:
+	case !owed.unacked:
 		o.since = time.Time{}
-	case o.since.IsZero() || acked != o.acked:
-		o.since, o.acked = now, acked
+	case o.since.IsZero() || owed.acked != o.acked:
+		o.since, o.acked = now, owed.acked
 	}
-	return unacked && now.Sub(o.since) >= unackedLimit
+	return owed.unacked && now.Sub(o.since) >= unackedLimit && owed.silence >= unanswered
 }

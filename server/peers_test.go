@@ -12,23 +12,25 @@ func TestPeerIsGone(t *testing.T) {
 		at      int
 		unacked bool
 		acked   uint64
+		silence int
 		gone    bool
 	}
 	for _, test := range []struct {
 		name  string
 		looks []look
 	}{
-		{"nothing-is-sent", []look{{0, false, 0, false}, {100, false, 0, false}}},
-		{"all-is-acknowledged", []look{{0, false, 10, false}, {20, false, 20, false}, {40, false, 20, false}}},
-		{"is-slow", []look{{0, true, 1, false}, {8, true, 2, false}, {16, true, 3, false}, {24, true, 4, false}}},
-		{"is-gone", []look{{0, true, 5, false}, {8, true, 5, false}, {10, true, 5, true}}},
-		{"was-silent-before", []look{{0, false, 5, false}, {600, true, 5, false}, {603, false, 6, false}}},
-		{"comes-back", []look{{0, true, 5, false}, {9, false, 9, false}, {20, true, 9, false}, {29, true, 9, false}}},
+		{"nothing-is-sent", []look{{0, false, 0, 0, false}, {100, false, 0, 0, false}}},
+		{"all-is-acknowledged", []look{{0, false, 10, 0, false}, {20, false, 20, 0, false}, {40, false, 20, 0, false}}},
+		{"is-slow", []look{{0, true, 1, 9, false}, {8, true, 2, 9, false}, {16, true, 3, 9, false}, {24, true, 4, 9, false}}},
+		{"is-gone", []look{{0, true, 5, 0, false}, {8, true, 5, 6, false}, {10, true, 5, 6, true}}},
+		{"has-no-room-and-says-so", []look{{0, true, 5, 0, false}, {10, true, 5, -1, false}, {25, true, 5, -1, false}}},
+		{"was-silent-before", []look{{0, false, 5, -9, false}, {600, true, 5, 600, false}, {603, false, 6, 0, false}}},
+		{"comes-back", []look{{0, true, 5, 0, false}, {9, false, 9, 0, false}, {20, true, 9, 9, false}, {29, true, 9, 9, false}}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var one peer
 			for _, l := range test.looks {
-				if gone := one.gone(at(l.at), l.unacked, l.acked); gone != l.gone {
+				if gone := one.gone(at(l.at), dues{l.unacked, l.acked, time.Duration(l.silence) * time.Second}); gone != l.gone {
 					t.Errorf("after %d s: gone %v, want %v", l.at, gone, l.gone)
 				}
 			}

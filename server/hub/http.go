@@ -151,12 +151,12 @@ func (o *plainOutput) write(data []byte) error {
 	return nil
 }
 
-// inTime makes one step, which the viewer must take in time. Who takes it only in as long again still learns why it
-// ends, and its cursor; a response that missed its deadline cannot be written to any more.
+// inTime makes one step, which the viewer must take in time. Who takes it only a little later still learns why it ends,
+// and its cursor; a response that missed its deadline cannot be written to any more.
 func (o *plainOutput) inTime(step func() error) error {
-	limit := 2 * wire.SlowViewer
+	limit := wire.SlowViewer + partingLimit
 	if o.late.Load() {
-		limit = wire.SlowViewer
+		limit = partingLimit
 	}
 	if err := o.rc.SetWriteDeadline(time.Now().Add(limit)); err != nil {
 		return fmt.Errorf("set write deadline: %w", err)

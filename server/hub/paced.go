@@ -17,6 +17,11 @@ const (
 	// stuckAfter is how long a write may stand before pings are left unanswered: an answer could not be sent, and
 	// waiting for it would end the connection.
 	stuckAfter = time.Second
+	// progressTick is how often a write that stands is looked at: the kernel tells how much it took only when it is
+	// asked.
+	progressTick = time.Second
+	// partingLimit is how long a viewer that made no progress for too long may take to come back and be told.
+	partingLimit = 10 * time.Second
 )
 
 // pacedConn is a viewer's connection. It gathers small writes until flush, so that a message costs no system call of
@@ -95,27 +100,30 @@ func (c *pacedConn) flushLocked() error {
 
 // sendLocked writes p as long as the peer takes some of it from time to time.
 func (c *pacedConn) sendLocked(p []byte) error {
-	c.since.Store(time.Now().UnixNano())
+	progress := time.Now()
+	c.since.Store(progress.UnixNano())
 	defer c.since.Store(0)
 	for {
-		if err := c.SetWriteDeadline(time.Now().Add(wire.SlowViewer)); err != nil {
+		if err := c.SetWriteDeadline(time.Now().Add(progressTick)); err != nil {
 			return err
 		}
 		n, err := c.Conn.Write(p)
 		p = p[n:]
-		switch {
-		case err == nil:
-			return nil
-		case !errors.Is(err, os.ErrDeadlineExceeded):
-			return err
-		case n > 0:
-			continue
-		case c.told:
+		if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) {
 			return err
 		}
-		// Once more as long: who comes back in that time still learns why it ends, and its cursor.
-		c.told = true
-		c.stalled()
+		now := time.Now()
+		if n > 0 {
+			progress = now
+		}
+		switch stands := now.Sub(progress); {
+		case c.told && stands >= partingLimit:
+			return err
+		case !c.told && stands >= wire.SlowViewer:
+			// A little longer: who comes back in that time still learns why it ends, and its cursor.
+			c.told, progress = true, now
+			c.stalled()
+		}
 	}
 }
 
