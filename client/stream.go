@@ -269,7 +269,7 @@ func passing(err error) bool {
 		return true
 	}
 	switch refused.Code {
-	case wire.CodeUnavailable, wire.CodeInternal, wire.CodeRateLimited, wire.CodeSlowViewer:
+	case wire.CodeUnavailable, wire.CodeInternal, wire.CodeStorage, wire.CodeRateLimited, wire.CodeSlowViewer:
 		return true
 	}
 	return false

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -149,8 +150,10 @@ func faultServerDiskFull(t *testing.T) {
 	refused := 0
 	for range 50 {
 		if _, err := f.client.Start(ctx, wire.StartRequest{AgentID: "edge-1"}); err != nil {
-			t.Log(err)
 			refused++
+			if why := (*wire.Error)(nil); !errors.As(err, &why) || why.Code != wire.CodeStorage {
+				t.Errorf("refused with %v, want %s", err, wire.CodeStorage)
+			}
 			break
 		}
 	}

@@ -21,6 +21,7 @@ const (
 	CodeRateLimited      Code = "rate_limited"
 	CodeSlowViewer       Code = "slow_viewer"
 	CodeInternal         Code = "internal_error"
+	CodeStorage          Code = "storage_failed"
 	CodeUnavailable      Code = "unavailable"
 )
 
@@ -57,6 +58,7 @@ var codeTable = map[Code]codeRow{
 	CodeRateLimited:      {429, ExitRefused},
 	CodeSlowViewer:       {429, ExitLost},
 	CodeInternal:         {500, ExitFailed},
+	CodeStorage:          {507, ExitFailed},
 	CodeUnavailable:      {503, ExitLost},
 }
 

@@ -166,6 +166,8 @@ func hintFor(code wire.Code) string {
 		return "this token may not do that; ask whoever runs the server"
 	case wire.CodeNotFound, wire.CodeAgentOffline:
 		return "spile agents lists the agents, spile sessions the sessions"
+	case wire.CodeStorage:
+		return "ask whoever runs the server to make room on the disk of its data folder"
 	case wire.CodeRateLimited:
 		return "wait a little and try again"
 	}

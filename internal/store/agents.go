@@ -117,7 +117,7 @@ func (s *Store) SaveAgent(ctx context.Context, a Agent) error {
 	if err != nil {
 		return fmt.Errorf("encode sources: %w", err)
 	}
-	result, err := s.db.ExecContext(ctx, `UPDATE agents SET labels = $1, version = $2, sources = $3, last_seen = $4,
+	result, err := s.exec(ctx, `UPDATE agents SET labels = $1, version = $2, sources = $3, last_seen = $4,
 		clock_offset_ms = $5 WHERE id = $6`,
 		labels, a.Version, sources, a.LastSeen.UnixMilli(), a.ClockOffset.Milliseconds(), a.ID)
 	if err := changedOne(result, err); err != nil {
@@ -128,7 +128,7 @@ func (s *Store) SaveAgent(ctx context.Context, a Agent) error {
 
 // ForgetAgent removes an agent, or returns ErrNotFound.
 func (s *Store) ForgetAgent(ctx context.Context, id string) error {
-	result, err := s.db.ExecContext(ctx, `DELETE FROM agents WHERE id = $1`, id)
+	result, err := s.exec(ctx, `DELETE FROM agents WHERE id = $1`, id)
 	if err := changedOne(result, err); err != nil {
 		return fmt.Errorf("forget agent: %w", err)
 	}

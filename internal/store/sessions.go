@@ -60,7 +60,7 @@ func (s *Store) SaveSession(ctx context.Context, session Session) error {
 	if err != nil {
 		return err
 	}
-	result, err := s.db.ExecContext(ctx, `UPDATE sessions SET status = $1, expires_at = $2, body = $3 WHERE id = $4`,
+	result, err := s.exec(ctx, `UPDATE sessions SET status = $1, expires_at = $2, body = $3 WHERE id = $4`,
 		session.Status, session.ExpiresAt.UnixMilli(), body, session.ID)
 	if err := changedOne(result, err); err != nil {
 		return fmt.Errorf("save session: %w", err)
@@ -98,7 +98,7 @@ func (s *Store) Sessions(ctx context.Context, status wire.Status, limit int) (_ 
 
 // TrimSessions forgets the oldest ended sessions but for the newest keep.
 func (s *Store) TrimSessions(ctx context.Context, keep int) error {
-	_, err := s.db.ExecContext(ctx, `DELETE FROM sessions WHERE status = 'ended' AND id NOT IN
+	_, err := s.exec(ctx, `DELETE FROM sessions WHERE status = 'ended' AND id NOT IN
 		(SELECT id FROM sessions WHERE status = 'ended' ORDER BY started_at DESC LIMIT $1)`, keep)
 	if err != nil {
 		return fmt.Errorf("trim sessions: %w", err)
@@ -129,7 +129,7 @@ func (s *Store) AgentSessions(ctx context.Context, agentID string) (_ []SessionA
 // SaveEpoch remembers the epoch of an agent in a session, or returns ErrNotFound.
 func (s *Store) SaveEpoch(ctx context.Context, session, agentID string, epoch uint64) error {
 	// SQLite's integers are signed, and an epoch is a small count.
-	result, err := s.db.ExecContext(ctx,
+	result, err := s.exec(ctx,
 		`UPDATE session_agents SET epoch = $1 WHERE session_id = $2 AND agent_id = $3`, int64(epoch), session, agentID)
 	if err := changedOne(result, err); err != nil {
 		return fmt.Errorf("save epoch: %w", err)
@@ -139,7 +139,7 @@ func (s *Store) SaveEpoch(ctx context.Context, session, agentID string, epoch ui
 
 // SaveRefusal remembers that an agent does not open a session, or returns ErrNotFound.
 func (s *Store) SaveRefusal(ctx context.Context, session, agentID, why string) error {
-	result, err := s.db.ExecContext(ctx,
+	result, err := s.exec(ctx,
 		`UPDATE session_agents SET refused = $1 WHERE session_id = $2 AND agent_id = $3`, why, session, agentID)
 	if err := changedOne(result, err); err != nil {
 		return fmt.Errorf("save refusal: %w", err)

@@ -14,14 +14,19 @@ import (
 	"path/filepath"
 
 	"github.com/pressly/goose/v3"
-	_ "modernc.org/sqlite" // the driver "sqlite"
+	"modernc.org/sqlite" // also the driver "sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // FileName is the name of the database in the data folder.
 const FileName = "spile.db"
 
-// ErrNotFound is the error of a row that is not there.
-var ErrNotFound = errors.New("not found")
+// ErrNotFound is the error of a row that is not there; ErrUnwritable of a write for which the disk has no room or that
+// it denies. After the latter everything is as it was before.
+var (
+	ErrNotFound   = errors.New("not found")
+	ErrUnwritable = errors.New("database cannot be written")
+)
 
 //go:embed migrations/*.sql
 var migrations embed.FS
@@ -94,7 +99,7 @@ func (s *Store) Close() error { return s.db.Close() }
 
 // Secret returns the secret of this name; the first call ever stores fresh as its value.
 func (s *Store) Secret(ctx context.Context, name string, fresh []byte) ([]byte, error) {
-	_, err := s.db.ExecContext(ctx,
+	_, err := s.exec(ctx,
 		`INSERT INTO secrets (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING`, name, fresh)
 	if err != nil {
 		return nil, fmt.Errorf("store secret %s: %w", name, err)
@@ -107,16 +112,35 @@ func (s *Store) Secret(ctx context.Context, name string, fresh []byte) ([]byte, 
 	return value, nil
 }
 
-// tx runs f in a transaction.
+// exec runs one statement that writes.
+func (s *Store) exec(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	result, err := s.db.ExecContext(ctx, query, args...)
+	return result, unwritable(err)
+}
+
+// tx runs f, which writes, in a transaction.
 func (s *Store) tx(ctx context.Context, f func(*sql.Tx) error) error {
 	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
-		return err
+		return unwritable(err)
 	}
 	if err := f(tx); err != nil {
-		return errors.Join(err, tx.Rollback())
+		return unwritable(errors.Join(err, tx.Rollback()))
 	}
-	return tx.Commit()
+	return unwritable(tx.Commit())
+}
+
+// unwritable makes an [ErrUnwritable] of an error that says so in SQLite's words.
+func unwritable(err error) error {
+	why, ok := errors.AsType[*sqlite.Error](err)
+	if !ok {
+		return err
+	}
+	switch why.Code() & resultMask {
+	case sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN:
+		return fmt.Errorf("%w: %w", ErrUnwritable, err)
+	}
+	return err
 }
 
 // changedOne turns "no row changed" into ErrNotFound.

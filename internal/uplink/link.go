@@ -156,7 +156,14 @@ func (l *Link) firstWait() time.Duration {
 // hopeless says whether the server refused for a cause that trying again does not change.
 func hopeless(err error) bool {
 	var refused *wire.Error
-	return errors.As(err, &refused) && refused.Code != wire.CodeUnavailable && refused.Code != wire.CodeInternal
+	if !errors.As(err, &refused) {
+		return false
+	}
+	switch refused.Code {
+	case wire.CodeUnavailable, wire.CodeInternal, wire.CodeStorage:
+		return false
+	}
+	return true
 }
 
 // pause waits before the next attempt, unless ctx is done.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spilelog/spile/internal/store"
 	"github.com/spilelog/spile/server/auth"
 	"github.com/spilelog/spile/server/hub"
 	"github.com/spilelog/spile/server/sessions"
@@ -43,6 +44,9 @@ func (a *API) refuse(w http.ResponseWriter, err error) {
 			a.log.Error("request_failed", "reason", err)
 		}
 		refusal = wire.Errorf(wire.CodeInternal, "the server failed; its log says why")
+		if errors.Is(err, store.ErrUnwritable) {
+			refusal = wire.Errorf(wire.CodeStorage, "the server cannot write its database; is its disk full?")
+		}
 	}
 	if err := a.answer(w, refusal.Code.Status(), refusal); err != nil {
 		a.log.Error("refusal_write_failed", "reason", err)

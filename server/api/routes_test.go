@@ -3,15 +3,19 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/spilelog/spile/internal/store"
 	"github.com/spilelog/spile/server/auth"
 	"github.com/spilelog/spile/server/hub"
 	"github.com/spilelog/spile/spec"
@@ -206,4 +210,47 @@ func FuzzReadObject(f *testing.F) {
 			t.Errorf("%q was read as %q and %d, encoding/json says %+v, %v", data, text, number, strict, err)
 		}
 	})
+}
+
+// fullStore refuses to write a session.
+type fullStore struct {
+	Sessions
+	err error
+}
+
+func (s fullStore) Open(context.Context, string) error { return nil }
+
+func (s fullStore) Stop(context.Context, string) (wire.Session, error) { return wire.Session{}, s.err }
+
+// TestFailuresOfTheStore says in an answer's code whether a failure is of the disk, and no more than that.
+func TestFailuresOfTheStore(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		err    error
+		status int
+		code   wire.Code
+	}{
+		{"disk-full", fmt.Errorf("save session: %w: secret path", store.ErrUnwritable), 507, wire.CodeStorage},
+		{"anything-else", errors.New("secret path"), 500, wire.CodeInternal},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			a := newTest(t)
+			a.o.Sessions = fullStore{err: test.err}
+			r := httptest.NewRequestWithContext(t.Context(), "DELETE", "/api/v1/sessions/sess_x", nil)
+			token, err := a.o.Tokens.Issue("test", time.Minute)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header.Set("Authorization", "Bearer "+token)
+			w := httptest.NewRecorder()
+			a.ServeHTTP(w, r)
+			var refusal wire.Error
+			if err := json.Unmarshal(w.Body.Bytes(), &refusal); err != nil {
+				t.Fatal(err)
+			}
+			if w.Code != test.status || refusal.Code != test.code || strings.Contains(w.Body.String(), "secret") {
+				t.Errorf("got %d %s, want %d %s", w.Code, w.Body, test.status, test.code)
+			}
+		})
+	}
 }

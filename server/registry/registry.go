@@ -170,7 +170,11 @@ func (r *Registry) Connected(ctx context.Context, hello wire.Hello, clockOffset 
 		a.Labels = hello.Labels
 	}
 	a.Version, a.Sources, a.LastSeen, a.ClockOffset = clip(hello.Version), hello.Sources, now, clockOffset
-	if err := r.store.SaveAgent(ctx, a); err != nil {
+	switch err := r.store.SaveAgent(ctx, a); {
+	case errors.Is(err, store.ErrUnwritable):
+		// It is stored for after a restart only: a full disk must not cost the fleet its agents.
+		r.log.Warn("agent_save_failed", "agent_id", a.ID, "reason", err)
+	case err != nil:
 		return err
 	}
 	r.mu.Lock()

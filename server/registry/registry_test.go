@@ -161,3 +161,26 @@ func TestHammer(t *testing.T) {
 		t.Errorf("%d lines, want 160", got)
 	}
 }
+
+// fullStore has no room for an agent.
+type fullStore struct{ Store }
+
+func (fullStore) SaveAgent(context.Context, store.Agent) error {
+	return fmt.Errorf("save agent: %w", store.ErrUnwritable)
+}
+
+// TestFullDiskLetsAgentsIn connects an agent that cannot be saved: it is online all the same.
+func TestFullDiskLetsAgentsIn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, id, stop := enrolled(t)
+		defer stop()
+		r.store = fullStore{r.store}
+		sources := []wire.Source{{Name: "nginx", Kind: "file"}}
+		if err := r.Connected(t.Context(), wire.Hello{AgentID: id, Sources: sources}, 0); err != nil {
+			t.Fatal(err)
+		}
+		if a := status(t, r); a.Status != wire.AgentOnline || len(a.Sources) != 1 {
+			t.Errorf("the agent is %+v", a)
+		}
+	})
+}
