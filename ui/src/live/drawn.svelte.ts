@@ -1,0 +1,162 @@
+import type { Gap, Log } from './frames';
+import { BadPattern, compile, finds, type Mark } from './highlight';
+import { haystack } from './haystack';
+import { Heights } from './heights';
+import { Histogram } from './histogram';
+import { tone, type Tone } from './level';
+import { passes, type Clause } from './narrow';
+import { Store, type Item } from './store';
+import { Found, View } from './view';
+
+/** How near to the oldest kept line a reader may be before the page stops taking in more. */
+const NEAR_THE_EDGE = 200;
+
+/**
+ * What is in the list: the kept items, those that the reader's narrowing lets through, their heights, what the search
+ * found. It changes many times a second and tells so by one number, version, which is what the components watch.
+ */
+export class Drawn {
+  readonly store = new Store();
+  readonly view = new View((item) => this.#passes(item));
+  readonly heights = new Heights();
+  readonly histogram = new Histogram();
+  readonly found = new Found();
+  #edge: () => void;
+  #keys = new Map<string, number>();
+
+  version = $state(0);
+  clauses = $state.raw<Clause[]>([]);
+  /** Tones that the reader does not want to see. */
+  hidden = $state.raw<ReadonlySet<Tone>>(new Set());
+  query = $state('');
+  queryError = $state('');
+  search = $state.raw<RegExp>();
+  marks = $state.raw<Mark[]>([]);
+  following = $state(true);
+  /** The id of the line that the reader chose, -1 for none. */
+  active = $state(-1);
+  /** By how much rows that left have moved the rest up, and the first row that the reader sees. */
+  shifted = 0;
+  topId = 0;
+  /** The height of an item before it is measured. */
+  estimate: (item: Item) => number = () => 1;
+
+  /** edge is called when the next line would push out what the reader looks at. */
+  constructor(edge: () => void) {
+    this.#edge = edge;
+  }
+
+  addLog(log: Log): void {
+    this.histogram.add(log.timestamp, log.level);
+    for (const key in log.metadata) this.#keys.set(key, (this.#keys.get(key) ?? 0) + 1);
+    this.#take(this.store.addLog(log));
+  }
+
+  addGap(gap: Gap): void { this.#take(this.store.addGap(gap)); }
+  addNote(kind: 'info' | 'warn', text: string): void { this.#take(this.store.addNote(kind, text)); }
+
+  /** The names within metadata that have come, the most frequent first. */
+  keys(): string[] {
+    return [...this.#keys].sort((a, b) => b[1] - a[1] || a[0].localeCompare(b[0])).map(([key]) => key);
+  }
+
+  /** Makes what came since the last time be seen. */
+  draw(): void {
+    const gone = this.view.dropBefore(this.store.firstId);
+    if (gone > 0) this.shifted += this.heights.drop(gone);
+    this.found.dropBefore(this.store.firstId);
+    if (this.active >= 0 && this.active < this.store.firstId) this.active = -1;
+    this.version += 1;
+  }
+
+  follow(): void {
+    this.following = true;
+  }
+
+  narrow(clauses: Clause[]): void {
+    this.clauses = clauses;
+    this.#rebuild();
+  }
+
+  toggle(one: Tone): void {
+    const hidden = new Set(this.hidden);
+    if (!hidden.delete(one)) hidden.add(one);
+    this.hidden = hidden;
+    this.#rebuild();
+  }
+
+  showAll(): void {
+    this.clauses = [];
+    this.hidden = new Set();
+    this.#rebuild();
+  }
+
+  find(query: string): void {
+    this.query = query;
+    try {
+      this.search = compile(query);
+      this.queryError = '';
+    } catch (err) {
+      if (!(err instanceof BadPattern)) throw err;
+      this.search = undefined;
+      this.queryError = err.message;
+    }
+    this.#search();
+    this.version += 1;
+  }
+
+  /** Goes to the next or the previous line that the search found. */
+  step(forward: boolean): void {
+    const from = this.active >= 0 ? this.active : this.topId;
+    const to = forward ? this.found.next(from) : this.found.previous(from);
+    if (to !== undefined) this.choose(to);
+  }
+
+  choose(id: number): void {
+    this.active = id;
+    this.following = false;
+    this.version += 1;
+  }
+
+  /** Moves the choice by rows; from nowhere it begins at the end. */
+  move(rows: number): void {
+    if (this.view.length === 0) return;
+    const from = this.active < 0 ? (rows < 0 ? this.view.length : this.view.indexOf(this.topId) - 1) : this.view.indexOf(this.active);
+    const to = Math.max(0, Math.min(this.view.length - 1, from + rows));
+    this.choose(this.view.at(to)!);
+  }
+
+  /** Measures all rows anew. */
+  remeasure(): void {
+    this.heights.clear();
+    for (const id of this.view) this.heights.push(this.estimate(this.store.get(id)!));
+    this.version += 1;
+  }
+
+  #passes(item: Item): boolean {
+    if (item.kind !== 'log') return true;
+    return !this.hidden.has(tone(item.log.level)) && passes(item.log, this.clauses);
+  }
+
+  #take(item: Item): void {
+    if (this.view.push(item)) {
+      this.heights.push(this.estimate(item));
+      if (this.search && finds(this.search, haystack(item))) this.found.push(item.id);
+    }
+    const full = this.store.firstId > 0;
+    if (full && !this.following && this.topId - this.store.firstId < NEAR_THE_EDGE) this.#edge();
+  }
+
+  #rebuild(): void {
+    this.view.rebuild(this.store);
+    this.remeasure();
+    this.#search();
+    if (this.active >= 0 && !this.view.has(this.active)) this.active = -1;
+  }
+
+  #search(): void {
+    this.found.clear();
+    if (!this.search) return;
+    for (const id of this.view) if (finds(this.search, haystack(this.store.get(id)!))) this.found.push(id);
+  }
+}

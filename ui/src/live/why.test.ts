@@ -1,0 +1,41 @@
+import { describe, expect, it } from 'vitest';
+import { filterClauses, why, type Situation } from './why';
+
+const account = (seen: number, filtered: number, dropped = 0) => ({
+  agents: {
+    a: {
+      seen, filtered, sampled: 0, redacted_away: 0, dropped: { rate: dropped }, sent: seen - filtered - dropped, pending: 0,
+      lost_bytes: {}, truncated_lines: 0,
+    },
+  },
+});
+
+const quiet: Situation = {
+  connected: true, ended: false, kept: 0, drawn: 0, accounts: undefined, unreachable: [], agents: 1, problems: [], clauses: [],
+};
+
+describe('why', () => {
+  for (const [name, over, want] of [
+    ['nothing-to-explain', { kept: 5, drawn: 5 }, undefined],
+    ['narrowed', { kept: 5 }, '5 events have come'],
+    ['ended', { ended: true }, 'has ended'],
+    ['offline', { connected: false }, 'server cannot be reached'],
+    ['unreachable', { unreachable: ['a'] }, 'agent cannot be reached'],
+    ['some-reachable', { unreachable: ['a'], agents: 2 }, 'Nothing was written'],
+    ['dropped', { accounts: account(10, 5, 5) }, '5 events passed'],
+    ['filtered', { accounts: account(1200, 1200), clauses: ['pattern x'] }, 'read 1,200 lines, and the filter let none of them pass: pattern x'],
+    ['under-way', { accounts: account(10, 5) }, 'under way'],
+    ['silent', { problems: ['app: permission denied'] }, 'Nothing was written since the session began. Problems: app: permission denied.'],
+  ] as [string, Partial<Situation>, string | undefined][]) {
+    it(name, () => {
+      const got = why({ ...quiet, ...over });
+      if (want === undefined) expect(got).toBeUndefined();
+      else expect(got?.why).toContain(want);
+    });
+  }
+});
+
+it('tells a filter in words', () => {
+  expect(filterClauses({ level: ['WARN', 'ERROR'], min_level: 'INFO', source: ['a'], pattern: 'x.*', scope: ['k:v', 'l:w'] }))
+    .toEqual(['level WARN or ERROR', 'level ≥ INFO', 'source a', 'pattern x.*', 'scope k:v and l:w']);
+});
