@@ -61,6 +61,8 @@ type Hub struct {
 	ring    int
 	// buffers is what the viewers' connections gather small writes in.
 	buffers sync.Pool
+	// polls are the viewers that poll.
+	polls polls
 
 	// mu guards the fields below.
 	mu       sync.Mutex
@@ -185,6 +187,7 @@ func (h *Hub) Close() error {
 	all := h.sessions
 	h.sessions = map[string]*session{}
 	h.mu.Unlock()
+	h.polls.close()
 	for _, s := range all {
 		s.abandon()
 	}
