@@ -37,6 +37,7 @@ func (s *Server) compose(tokens *auth.Tokens) error {
 	if err != nil {
 		return err
 	}
+	s.api = handler
 	s.http = &http.Server{
 		Handler: handler, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),

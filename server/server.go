@@ -71,6 +71,7 @@ type Server struct {
 	registry *registry.Registry
 	sessions *sessions.Manager
 	logins   *auth.Logins
+	api      *api.API
 	http     *http.Server
 
 	closeOnce sync.Once
@@ -198,7 +199,7 @@ func (s *Server) Run(ctx context.Context) error {
 func (s *Server) shutdown(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, shutdownTimeout)
 	defer cancel()
-	err := errors.Join(s.hub.Close(), s.link.Close())
+	err := errors.Join(s.hub.Close(), s.link.Close(), s.api.Close())
 	if late := s.http.Shutdown(ctx); late != nil {
 		err = errors.Join(err, s.http.Close())
 	}
@@ -214,6 +215,9 @@ func (s *Server) Close() error {
 		}
 		if s.link != nil {
 			all = append(all, s.link.Close())
+		}
+		if s.api != nil {
+			all = append(all, s.api.Close())
 		}
 		if s.http != nil {
 			all = append(all, s.http.Close())
@@ -259,6 +263,7 @@ func (s *Server) handlerFor(tokens *auth.Tokens, openAPI []byte) (*api.API, erro
 		Metrics:     metricsHandler(newCollector(s.registry, s.sessions, s.log), newSums(s.hub.Totals)),
 		MetricsOpen: s.config.MetricsOpen, Page: pageFiles(), OpenAPI: openAPI,
 		CheckEnrol: func(token string) (bool, error) { return auth.CheckEnrol(s.config.Data, token) },
-		Ready:      s.store.Ping, PublicURL: s.config.PublicURL, Log: s.log,
+		EnrolToken: func() (string, error) { return auth.ReadEnrol(s.config.Data) },
+		Ready:      s.store.Ping, PublicURL: s.config.PublicURL, BaseURL: s.base, Version: s.config.Version, Log: s.log,
 	})
 }

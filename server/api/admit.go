@@ -26,9 +26,20 @@ func (a *API) admit(r *http.Request, rule access) (auth.Principal, error) {
 	if rule == accessSocket && foreign {
 		return auth.Principal{}, errForeign
 	}
+	if ticket, ok := presentedTicket(r, rule); ok {
+		return a.tickets.Use(ticket, r.PathValue("id"))
+	}
 	if token, ok := presented(r, rule); ok {
 		return a.o.Tokens.Verify(token)
 	}
+	// A browser sends the cookie along with what other pages make it do. What changes something, and a WebSocket, which
+	// other pages could read, must prove that it comes from this server's own page.
+	safe := rule != accessSocket && (r.Method == http.MethodGet || r.Method == http.MethodHead)
+	return a.byCookie(r, foreign || len(origins) == 0 && !safe)
+}
+
+// byCookie says who is logged in at the page that sends the request, unless that page has no business to.
+func (a *API) byCookie(r *http.Request, foreign bool) (auth.Principal, error) {
 	cookie, err := r.Cookie(auth.CookieName)
 	if err != nil {
 		return auth.Principal{}, wire.Errorf(wire.CodeUnauthorized, "a bearer token is required")
@@ -37,13 +48,20 @@ func (a *API) admit(r *http.Request, rule access) (auth.Principal, error) {
 	if err != nil {
 		return auth.Principal{}, err
 	}
-	// A browser sends the cookie along with what other pages make it do. What changes something, and a WebSocket, which
-	// other pages could read, must prove that it comes from this server's own page.
-	safe := rule != accessSocket && (r.Method == http.MethodGet || r.Method == http.MethodHead)
-	if foreign || len(origins) == 0 && !safe {
+	if foreign {
 		return auth.Principal{}, errForeign
 	}
 	return who, nil
+}
+
+// presentedTicket is the ticket that the caller chose to show, where the rule allows it. A token in the header counts
+// before it.
+func presentedTicket(r *http.Request, rule access) (string, bool) {
+	if !rule.stream() || r.Header.Get("Authorization") != "" {
+		return "", false
+	}
+	query := r.URL.Query()
+	return query.Get("ticket"), query.Has("ticket")
 }
 
 // presented is the token that the caller chose to send: the header, or where the rule allows it the query.

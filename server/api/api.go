@@ -47,6 +47,7 @@ type Streams interface {
 	ServeWebSocket(w http.ResponseWriter, r *http.Request, id string, v hub.View)
 	ServeSSE(w http.ResponseWriter, r *http.Request, id string, v hub.View)
 	ServeNDJSON(w http.ResponseWriter, r *http.Request, id string, v hub.View)
+	Polls
 }
 
 // Options configure the handler; what is not said to be optional is required.
@@ -67,19 +68,27 @@ type Options struct {
 	OpenAPI []byte
 	// CheckEnrol says whether a text is the enrolment token.
 	CheckEnrol func(token string) (bool, error)
+	// EnrolToken is the enrolment token.
+	EnrolToken func() (string, error)
 	// Ready says whether the server can do its work.
 	Ready func(ctx context.Context) error
 	// PublicURL is where people reach the server, if it differs from where it listens; optional.
 	PublicURL string
+	// BaseURL is where the server listens, as a URL.
+	BaseURL string
+	// Version is told to callers.
+	Version string
 	// Log is for the handler's own events; nil discards them. No URL, no query and no header is ever logged.
 	Log *slog.Logger
 }
 
 // API is the handler of everything that a server answers.
 type API struct {
-	o   Options
-	log *slog.Logger
-	mux *http.ServeMux
+	o       Options
+	log     *slog.Logger
+	mux     *http.ServeMux
+	tickets *auth.Tickets
+	beacons beacons
 }
 
 // New makes the handler. A route without an access rule is an error.
@@ -87,7 +96,10 @@ func New(o Options) (*API, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	a := &API{o: o, log: o.Log, mux: http.NewServeMux()}
+	a := &API{
+		o: o, log: o.Log, mux: http.NewServeMux(), tickets: auth.NewTickets(nil),
+		beacons: beacons{stop: make(chan struct{})},
+	}
 	paths := map[string][]route{}
 	var order []string
 	for _, r := range a.routes() {

@@ -63,8 +63,8 @@ func (a *API) showLogin(w http.ResponseWriter, status int, view loginView) {
 // login is POST /login: the first with a good code gets the cookie.
 func (a *API) login(w http.ResponseWriter, r *http.Request, _ auth.Principal) error {
 	// Browsers send the origin of a form. One of another page would log its visitor in as somebody else.
-	if origin := r.Header.Get("Origin"); origin != "" && !auth.SameOrigin(r, origin, a.o.PublicURL) {
-		return errForeign
+	if err := a.ownOrigin(r); err != nil {
+		return err
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	if err := r.ParseForm(); err != nil {
@@ -78,10 +78,7 @@ func (a *API) login(w http.ResponseWriter, r *http.Request, _ auth.Principal) er
 	if err != nil {
 		return err
 	}
-	http.SetCookie(w, &http.Cookie{
-		Name: auth.CookieName, Value: token, Path: "/", MaxAge: int(auth.LoginTTL.Seconds()), HttpOnly: true,
-		SameSite: http.SameSiteStrictMode, Secure: r.TLS != nil || strings.HasPrefix(a.o.PublicURL, "https:"),
-	})
+	a.setCookie(w, r, token, auth.LoginTTL)
 	// Relative, since a proxy may serve all this below a folder of its own. http.Redirect would make it absolute.
 	w.Header().Set("Location", "./")
 	w.WriteHeader(http.StatusSeeOther)

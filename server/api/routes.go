@@ -18,7 +18,7 @@ const (
 	accessOwn
 	// accessUser: a bearer token or the login cookie.
 	accessUser
-	// accessStream: as accessUser, or ?token= as LogFleet's clients send it.
+	// accessStream: as accessUser, or ?ticket=, or ?token= as LogFleet's clients send it.
 	accessStream
 	// accessSocket: as accessStream, and the origin of a browser is checked whatever it presents.
 	accessSocket
@@ -48,10 +48,12 @@ func (a *API) routes() []route {
 	return []route{
 		{"POST", base + "/stream/start", accessUser, a.startSession},
 		{"POST", base + "/stream/stop", accessUser, a.stopSession},
+		{"POST", base + "/stream/ticket", accessUser, a.newTicket},
 		{"GET", base + "/stream/sessions", accessUser, a.listSessions},
 		{"GET", base + "/stream/ws/{id}", accessSocket, a.streamWith(a.upgraded(a.o.Streams.ServeWebSocket))},
 		{"GET", base + "/stream/sse/{id}", accessStream, a.streamWith(a.o.Streams.ServeSSE)},
 		{"GET", base + "/stream/ndjson/{id}", accessStream, a.streamWith(a.o.Streams.ServeNDJSON)},
+		{"GET", base + "/stream/poll/{id}", accessStream, a.pollSession},
 		{"GET", base + "/sessions/{id}", accessUser, a.getSession},
 		{"PATCH", base + "/sessions/{id}", accessUser, a.patchSession},
 		{"DELETE", base + "/sessions/{id}", accessUser, a.deleteSession},
@@ -59,8 +61,15 @@ func (a *API) routes() []route {
 		{"GET", base + "/agents/{id}", accessUser, a.getAgent},
 		{"DELETE", base + "/agents/{id}", accessUser, a.deleteAgent},
 		{"GET", base + "/agents/{id}/metrics", accessUser, a.agentMetrics},
+		{"GET", base + "/enrolment", accessUser, a.enrolment},
 		{"POST", wire.EnrolPath, accessOwn, a.enrol},
 		{"GET", wire.AgentPath, accessOwn, a.link},
+		{"POST", base + "/login", accessOwn, a.tokenLogin},
+		{"POST", base + "/logout", accessOwn, a.logout},
+		{"GET", base + "/me", accessUser, a.me},
+		{"GET", base + "/beacon/ws", accessUser, a.beaconWith(a.beaconSocket)},
+		{"GET", base + "/beacon/sse", accessUser, a.beaconWith(a.beaconPlain("text/event-stream", "data: ", "\n\n"))},
+		{"GET", base + "/beacon/ndjson", accessUser, a.beaconWith(a.beaconPlain("application/x-ndjson", "", "\n"))},
 		{"GET", base + "/openapi.json", accessOpen, a.openAPI},
 		{"GET", "/metrics", metrics, plain(a.o.Metrics)},
 		{"GET", "/healthz", accessOpen, a.healthz},

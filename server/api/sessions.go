@@ -138,6 +138,8 @@ func (a *API) streamWith(serve func(http.ResponseWriter, *http.Request, string, 
 		// A stream lasts no longer than the right to it.
 		ctx, cancel := context.WithDeadline(r.Context(), who.Expires)
 		defer cancel()
+		// Proxies that gather answers would hold a live stream back.
+		w.Header().Set("X-Accel-Buffering", "no")
 		serve(w, r.WithContext(ctx), id, view)
 		return nil
 	}

@@ -62,6 +62,15 @@ func EnsureEnrol(dir string) error {
 	return writeSecret(path, "enrol_"+rand.Text())
 }
 
+// ReadEnrol is the enrolment token of the folder dir, read each time as with [CheckEnrol].
+func ReadEnrol(dir string) (string, error) {
+	data, err := os.ReadFile(filepath.Join(dir, EnrolFile))
+	if err != nil {
+		return "", fmt.Errorf("read enrolment token: %w", err)
+	}
+	return strings.TrimSpace(string(data)), nil
+}
+
 // CheckEnrol says whether token is the enrolment token of the folder dir. The file is read each time, so that a
 // replaced file is in force at once; an empty file admits nobody.
 func CheckEnrol(dir, token string) (bool, error) {
