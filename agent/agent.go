@@ -30,6 +30,8 @@ type Config struct {
 	Server string
 	// EnrolTokenFile is the file of the enrolment token; needed only until the agent is enrolled.
 	EnrolTokenFile string
+	// EnrolToken is the enrolment token itself; when it is set no file is read.
+	EnrolToken string
 	// Data is the folder of the agent's key, checkpoint and journals; it is made with mode 0700.
 	Data string
 	// Name is the agent's unique name, Labels what selectors match.

@@ -139,8 +139,11 @@ func (a *Agent) enrol(ctx context.Context, key ed25519.PrivateKey) (wire.EnrolRe
 	return answer, nil
 }
 
-// enrolToken reads the enrolment token.
+// enrolToken is the enrolment token, or reads it.
 func (a *Agent) enrolToken() (string, error) {
+	if token := strings.TrimSpace(a.cfg.EnrolToken); token != "" {
+		return token, nil
+	}
 	if a.cfg.EnrolTokenFile == "" {
 		return "", wire.Invalid("enrol_token_file", "must name the file of the enrolment token for the first start")
 	}

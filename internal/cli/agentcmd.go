@@ -36,7 +36,9 @@ line counts before the environment, that before the file, that before the defaul
 The file of --config is YAML with the keys
   server, enrol_token_file, data, name, labels (a map), files (a list of [source=]glob, or of maps with source and
   glob), max_session, max_rate
-Relative paths in it are taken from its folder.`
+Relative paths in it are taken from its folder.
+
+SPILE_ENROL_TOKEN may hold the enrolment token itself, in place of a file.`
 
 // agentCommand is spile agent.
 func (a *app) agentCommand() *cobra.Command {
@@ -163,7 +165,7 @@ func (a *app) runAgent(ctx context.Context, cfg agentFile, flags *agentFlags) er
 		specs[i] = file.Spec{Source: entry.Source, Glob: entry.Glob}
 	}
 	member, err := agent.New(agent.Config{
-		Server: cfg.Server, EnrolTokenFile: cfg.EnrolTokenFile, Data: cfg.Data, Name: cfg.Name, Labels: cfg.Labels,
+		Server: cfg.Server, EnrolTokenFile: cfg.EnrolTokenFile, EnrolToken: a.Getenv("SPILE_ENROL_TOKEN"), Data: cfg.Data, Name: cfg.Name, Labels: cfg.Labels,
 		Files: specs, MaxSession: time.Duration(cfg.MaxSession), MaxRate: cfg.MaxRate, Version: version(), Log: log,
 	})
 	if err != nil {
@@ -178,7 +180,7 @@ func (a *app) runAgent(ctx context.Context, cfg agentFile, flags *agentFlags) er
 
 // agentHint says what to do when a server does not know an agent. People's tokens, of which the general hint speaks,
 // would not help.
-const agentHint = "give the server's enrol.token with --enrol-token-file; " +
+const agentHint = "give the server's enrol.token with --enrol-token-file or SPILE_ENROL_TOKEN; " +
 	"an agent that was forgotten there joins again with a new --data"
 
 // systemData is where a service of root keeps its state.
