@@ -55,6 +55,10 @@ func (h *Hub) serveHTTP(w http.ResponseWriter, r *http.Request, id string, out *
 	header.Set("X-Accel-Buffering", "no")
 	w.WriteHeader(http.StatusOK)
 	out.dirty = true
+	if out.sse {
+		// Something comes at once, so that whoever reads knows that nothing on the way holds the stream back.
+		out.buf = append(out.buf, ":\n\n"...)
+	}
 	v.run(ctx)
 }
 
