@@ -34,6 +34,10 @@ const (
 	// ExitLost says that what was printed cannot be trusted to be everything: the server was lost, or what it told
 	// does not add up.
 	ExitLost = 4
+	// ExitUnmet says that the end came before what was waited for.
+	ExitUnmet = 5
+	// ExitMatched says that a line came that must not come.
+	ExitMatched = 6
 )
 
 // codeRow says what a code means outside the body.

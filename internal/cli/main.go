@@ -55,8 +55,14 @@ func Main(ctx context.Context, args []string, s Surroundings) int {
 
 // exitText ends each command's help.
 const exitText = `
-Exit status: 0 done, 1 failed, 2 wrong usage, 3 refused by the server,
-4 server lost, or a stream that is not whole.
+Exit status:
+  0  done; what was waited for (--until, --expect) has come
+  1  failed
+  2  wrong usage
+  3  refused by the server
+  4  server lost, or a stream that is not whole
+  5  the end came before --until matched or --expect lines had come
+  6  a line matched --fail-on
 `
 
 // root builds the tree of commands.
@@ -81,7 +87,7 @@ func (a *app) root() *cobra.Command {
 	root.SetErr(a.Stderr)
 	root.SetUsageTemplate(root.UsageTemplate() + exitText)
 	root.AddCommand(a.tailCommand(), a.agentsCommand(), a.sessionsCommand(), a.canaryCommand(), a.lintCommand(),
-		a.versionCommand())
+		a.manCommand(), a.versionCommand())
 	root.AddCommand(a.serviceCommands()...)
 	a.wrap(root)
 	return root

@@ -1,14 +1,12 @@
 package cli
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spilelog/spile/client"
-	"github.com/spilelog/spile/event"
 	"github.com/spilelog/spile/wire"
 )
 
@@ -16,12 +14,16 @@ import (
 const (
 	outputPretty = "pretty"
 	outputJSON   = "json"
+	outputLogfmt = "logfmt"
 	outputText   = "text"
+	outputCSV    = "csv"
 	outputRaw    = "raw"
 )
 
-// patternFields are the names that a pattern may use.
-var patternFields = [...]string{"time", "date", "level", "message", "metadata", "source", "agent", "node"}
+// outputNames are the named outputs of a stream; anything else with a $ is a pattern.
+func outputNames() []string {
+	return []string{outputPretty, outputJSON, outputLogfmt, outputText, outputCSV, outputRaw}
+}
 
 // Layouts of times for people.
 const (
@@ -29,70 +31,90 @@ const (
 	dateLayout  = "2006-01-02"
 )
 
-// output turns frames into lines.
-type output struct {
-	kind string
-	// pattern is the parts of a pattern: literal text, or a field's name after a $.
-	pattern []string
-	zone    *time.Location
-	colour  bool
+// outputOptions are the settings of an output.
+type outputOptions struct {
+	// text is the value of -o: a name or a pattern.
+	text string
+	// columns is the value of --columns.
+	columns []string
+	// colour says that the output goes to somebody who wants colours.
+	colour bool
+	// zone is that of pretty and of patterns.
+	zone *time.Location
+}
+
+// view is whom and what a line is printed for.
+type view struct {
+	zone   *time.Location
+	colour bool
 	// names are the agents' names by id; a line tells its agent when there are several.
 	names map[string]string
 }
 
-// parseOutput reads the value of -o.
-func parseOutput(text string) (*output, error) {
-	switch text {
-	case outputPretty, outputJSON, outputText, outputRaw:
-		return &output{kind: text, zone: time.Local}, nil
+// agent is the name of the agent that sent a frame, or its id.
+func (s *view) agent(log *wire.Log) string {
+	if name := s.names[log.Agent]; name != "" {
+		return name
 	}
-	if !strings.Contains(text, "$") {
-		return nil, fmt.Errorf("output %q must be one of pretty, json, text, raw, or a pattern with a field such as "+
-			"'$time [$level] $message'", text)
+	return log.Agent
+}
+
+// node is the host on which a line was written, else the agent's name.
+func (s *view) node(log *wire.Log) string {
+	for _, f := range metadataFields(log.Metadata) {
+		if f.key == "host" {
+			return f.text()
+		}
 	}
-	parts, err := parsePattern(text)
+	return s.agent(log)
+}
+
+// printer appends the line of one event without its end.
+type printer interface {
+	append(dst []byte, s *view, log *wire.Log) []byte
+}
+
+// output turns frames into lines.
+type output struct {
+	view
+	kind    string
+	printer printer
+	// head is what stands before the first line.
+	head []byte
+}
+
+// newOutput reads the flags of an output.
+func newOutput(o outputOptions) (*output, error) {
+	out := &output{kind: o.text, view: view{zone: o.zone, colour: o.colour && o.text == outputPretty}}
+	columns, err := parseColumns(o.columns)
 	if err != nil {
 		return nil, err
 	}
-	return &output{pattern: parts, zone: time.Local}, nil
-}
-
-// parsePattern cuts a pattern into literal text and fields. A $ before anything else than a lower-case letter stands
-// for itself.
-func parsePattern(text string) ([]string, error) {
-	var parts []string
-	for text != "" {
-		i := strings.IndexByte(text, '$')
-		end := i + 1
-		for i >= 0 && end < len(text) && text[end] >= 'a' && text[end] <= 'z' {
-			end++
+	switch o.text {
+	case outputPretty, outputText:
+		out.printer = &linePrinter{pretty: o.text == outputPretty}
+		if columns != nil {
+			out.printer = newColumnPrinter(columns, o.text == outputPretty)
 		}
-		switch {
-		case i < 0:
-			return append(parts, text), nil
-		case end == i+1:
-			parts, text = append(parts, text[:end]), text[end:]
-			continue
-		case i > 0:
-			parts = append(parts, text[:i])
+		return out, nil
+	case outputCSV:
+		p := newCSVPrinter(columns)
+		out.printer, out.head = p, p.head()
+		return out, nil
+	case outputJSON, outputLogfmt, outputRaw:
+		if columns != nil {
+			return nil, fmt.Errorf("--columns: -o %s has none; use pretty, text, csv or a pattern with $metadata", o.text)
 		}
-		if !isField(text[i+1 : end]) {
-			return nil, fmt.Errorf("pattern names unknown field %s: must be one of $%s", text[i:end],
-				strings.Join(patternFields[:], ", $"))
-		}
-		parts, text = append(parts, text[i:end]), text[end:]
+		out.printer = map[string]printer{outputLogfmt: &logfmtPrinter{}, outputRaw: rawPrinter{}}[o.text]
+		return out, nil
 	}
-	return parts, nil
-}
-
-// isField says whether a pattern may use name.
-func isField(name string) bool {
-	for _, field := range patternFields {
-		if name == field {
-			return true
-		}
+	if !strings.Contains(o.text, "$") {
+		return nil, fmt.Errorf("-o: output %q must be one of %s, or a pattern with a field such as "+
+			"'$time [$level] $message'", o.text, strings.Join(outputNames(), ", "))
 	}
-	return false
+	out.kind = ""
+	out.printer, err = newPatternPrinter(o.text, columns, o.zone)
+	return out, err
 }
 
 // append appends the line of a frame, with its end, to dst; nothing for a frame that the output does not show.
@@ -106,18 +128,19 @@ func (o *output) append(dst []byte, f client.Frame) []byte {
 	if f.Log == nil {
 		return dst
 	}
-	switch o.kind {
-	case outputRaw:
-		return append(appendRaw(dst, f.Log), '\n')
-	case outputPretty, outputText:
-		return append(o.appendLine(dst, f.Log), '\n')
-	}
-	dst = o.appendPattern(dst, f.Log)
-	if len(dst) > 0 && dst[len(dst)-1] == '\n' {
+	start := len(dst)
+	dst = o.printer.append(dst, &o.view, f.Log)
+	// A pattern may bring its own line end; any other line ends here, an empty one too.
+	if o.kind == "" && len(dst) > start && dst[len(dst)-1] == '\n' {
 		return dst
 	}
 	return append(dst, '\n')
 }
+
+// rawPrinter prints lines as they were written.
+type rawPrinter struct{}
+
+func (rawPrinter) append(dst []byte, _ *view, log *wire.Log) []byte { return appendRaw(dst, log) }
 
 // appendRaw appends the line as it was written.
 func appendRaw(dst []byte, log *wire.Log) []byte {
@@ -127,149 +150,46 @@ func appendRaw(dst []byte, log *wire.Log) []byte {
 	return append(dst, log.RawBase64...)
 }
 
-// appendLine appends the layout of pretty and text: time, level, agent if there are several, source, message and
+// linePrinter prints the layout of pretty and text: time, level, agent if there are several, source, message and
 // metadata.
-func (o *output) appendLine(dst []byte, log *wire.Log) []byte {
-	pretty := o.kind == outputPretty
-	dst = o.paint(dst, styleDim)
-	if pretty {
-		dst = log.Timestamp.In(o.zone).AppendFormat(dst, clockLayout)
-	} else {
-		dst = log.Timestamp.UTC().AppendFormat(dst, wire.TimeLayout)
-	}
-	dst = append(o.paint(dst, styleReset), ' ')
-	dst = o.paint(dst, levelStyle(log.Level))
-	dst = append(appendPadded(dst, log.Level), o.style(styleReset)...)
+type linePrinter struct{ pretty bool }
+
+func (p *linePrinter) append(dst []byte, s *view, log *wire.Log) []byte {
+	dst = s.paint(dst, styleDim)
+	dst = p.appendTime(dst, s, log)
+	dst = append(s.paint(dst, styleReset), ' ')
+	dst = s.paint(dst, levelStyle(log.Level))
+	dst = append(appendPadded(dst, log.Level), s.style(styleReset)...)
 	dst = append(dst, ' ')
-	dst = o.paint(dst, styleSource)
-	if len(o.names) > 1 {
-		dst = append(appendNeutral(dst, o.agent(log)), ' ')
+	dst = s.paint(dst, styleSource)
+	if len(s.names) > 1 {
+		dst = append(appendNeutral(dst, s.agent(log)), ' ')
 	}
 	dst = appendNeutral(dst, log.Source)
-	dst = append(o.paint(dst, styleReset), ' ')
+	dst = append(s.paint(dst, styleReset), ' ')
 	dst = appendNeutral(dst, log.Message)
-	fields := metadataFields(log.Metadata)
-	for _, f := range fields {
-		if pretty && isOrigin(f.key) {
+	for _, f := range metadataFields(log.Metadata) {
+		if p.pretty && isOrigin(f.key) {
 			continue
 		}
 		dst = append(dst, ' ')
-		dst = o.paint(dst, styleDim)
+		dst = s.paint(dst, styleDim)
 		dst = append(appendNeutral(dst, f.key), '=')
-		dst = o.paint(dst, styleReset)
+		dst = s.paint(dst, styleReset)
 		dst = appendNeutral(dst, f.quoted())
 	}
 	return dst
 }
 
+// appendTime appends the time of day for people, or the whole time.
+func (p *linePrinter) appendTime(dst []byte, s *view, log *wire.Log) []byte {
+	if p.pretty {
+		return log.Timestamp.In(s.zone).AppendFormat(dst, clockLayout)
+	}
+	return log.Timestamp.UTC().AppendFormat(dst, wire.TimeLayout)
+}
+
 // isOrigin says whether a field tells where a line lies, which pretty leaves out.
 func isOrigin(key string) bool {
-	switch key {
-	case "host", "file", "line", "offset":
-		return true
-	}
-	return false
-}
-
-// appendPattern appends a line by the user's pattern. Each pair of $metadata is followed by one space.
-func (o *output) appendPattern(dst []byte, log *wire.Log) []byte {
-	for _, part := range o.pattern {
-		switch part {
-		case "$time":
-			dst = log.Timestamp.In(o.zone).AppendFormat(dst, clockLayout)
-		case "$date":
-			dst = log.Timestamp.In(o.zone).AppendFormat(dst, dateLayout)
-		case "$level":
-			dst = appendNeutral(dst, levelWord(log.Level))
-		case "$message":
-			dst = appendNeutral(dst, log.Message)
-		case "$metadata":
-			for _, f := range metadataFields(log.Metadata) {
-				dst = append(appendNeutral(dst, f.key), '=')
-				dst = append(appendNeutral(dst, f.quoted()), ' ')
-			}
-		case "$source":
-			dst = appendNeutral(dst, log.Source)
-		case "$agent":
-			dst = appendNeutral(dst, o.agent(log))
-		case "$node":
-			dst = appendNeutral(dst, o.node(log))
-		default:
-			dst = append(dst, part...)
-		}
-	}
-	return dst
-}
-
-// levelWord is the lower-case word of a frame's level.
-func levelWord(word string) string {
-	level, err := event.ParseLevel(word)
-	if err != nil {
-		return word
-	}
-	return level.String()
-}
-
-// agent is the name of the agent that sent a frame, or its id.
-func (o *output) agent(log *wire.Log) string {
-	if name := o.names[log.Agent]; name != "" {
-		return name
-	}
-	return log.Agent
-}
-
-// node is the host on which a line was written, else the agent's name.
-func (o *output) node(log *wire.Log) string {
-	for _, f := range metadataFields(log.Metadata) {
-		if f.key == "host" {
-			return f.text()
-		}
-	}
-	return o.agent(log)
-}
-
-// field is one pair of the metadata.
-type field struct {
-	key   string
-	value json.RawMessage
-}
-
-// metadataFields are the pairs of a JSON object in its order. What is no object has none.
-func metadataFields(data json.RawMessage) []field {
-	dec := json.NewDecoder(bytes.NewReader(data))
-	if open, err := dec.Token(); err != nil || open != json.Delim('{') {
-		return nil
-	}
-	var fields []field
-	for dec.More() {
-		key, err := dec.Token()
-		if err != nil {
-			return fields
-		}
-		f := field{}
-		f.key, _ = key.(string)
-		if err := dec.Decode(&f.value); err != nil {
-			return fields
-		}
-		fields = append(fields, f)
-	}
-	return fields
-}
-
-// text is a string's content, and any other value's JSON.
-func (f field) text() string {
-	var s string
-	if len(f.value) > 0 && f.value[0] == '"' && json.Unmarshal(f.value, &s) == nil {
-		return s
-	}
-	return string(f.value)
-}
-
-// quoted is the value as one word: a string that holds more, or nothing, is quoted.
-func (f field) quoted() string {
-	text := f.text()
-	if len(f.value) > 0 && f.value[0] == '"' && (text == "" || strings.ContainsAny(text, " \t\"=\\\n\r")) {
-		return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(text) + `"`
-	}
-	return text
+	return slices.Contains([]string{"host", "file", "line", "offset"}, key)
 }

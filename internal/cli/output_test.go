@@ -25,10 +25,20 @@ func logOf(t testing.TB, line string) client.Frame {
 	return client.Frame{Log: log, Line: []byte(line)}
 }
 
+// outputOf makes an output in UTC.
+func outputOf(t testing.TB, text string, columns ...string) *output {
+	t.Helper()
+	o, err := newOutput(outputOptions{text: text, columns: columns, zone: time.UTC})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
 func TestOutputs(t *testing.T) {
 	tests := []struct {
 		name, output, want string
-		colour             bool
+		columns            []string
 		names              map[string]string
 	}{
 		{name: "json", output: "json", want: nasty + "\n"},
@@ -47,17 +57,25 @@ func TestOutputs(t *testing.T) {
 			names: map[string]string{"id-1": "one"},
 			want:  `2024-01-15 10:00:00.123 [warning] a\x1b[2Jpp@web-1/one bad\nline \u202e costs $5$` + "\n",
 		},
-		{name: "pattern-metadata", output: "$metadata[$level]", want: `host=web-1 file=/a user id="x y" n=1.50 ok=true ` +
-			`o={"k":[1, 2]} e="" k\x07=\u009b [warning]` + "\n"},
+		{name: "pattern-metadata", output: "$metadata[$level]", want: `host=web-1 file=/a "user id"="x y" n=1.50 ok=true ` +
+			`o="{\"k\":[1, 2]}" e="" "k\u0007"="\u009b" [warning]` + "\n"},
+		{name: "pattern-of-columns", output: "$metadata$level", columns: []string{"n", "none", "host"}, want: "n=1.50 host=web-1 warning\n"},
+		{name: "logfmt", output: "logfmt", want: `time=2024-01-15T10:00:00.123Z level=warning text="bad\nline \u202e" ` +
+			`source="a\u001b[2Jpp" host=web-1 file=/a user\u0020id="x y" n=1.50 ok=true o="{\"k\":[1, 2]}" e="" ` +
+			`k\u0007="\u009b"` + "\n"},
+		{
+			name: "csv", output: "csv", columns: []string{"time", "level", "message", "o.k", "n", "none"},
+			want: `2024-01-15T10:00:00.123Z,WARN,bad\nline \u202e,"[1, 2]",1.50,` + "\n",
+		},
+		{name: "text-columns", output: "text", columns: []string{"time", "user id", "level", "metadata"}, want: "2024-01-15T10:00:00.123Z\tx y\tWARN\t" +
+			`{"host":"web-1","file":"/a","user id":"x y","n":1.50,"ok":true,"o":{"k":[1, 2]},"e":"","k\u0007":"\u009b"}` + "\n"},
+		{name: "pretty-columns", output: "pretty", columns: []string{"level", "date", "node", "n"}, want: "WARN  2024-01-15 web-1 1.50\n"},
 		{name: "pattern-with-line-end", output: "\n$level\n", want: "\nwarning\n"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			o, err := parseOutput(tt.output)
-			if err != nil {
-				t.Fatal(err)
-			}
-			o.zone, o.names, o.colour = time.UTC, tt.names, tt.colour
+			o := outputOf(t, tt.output, tt.columns...)
+			o.names = tt.names
 			if got := string(o.append(nil, logOf(t, nasty))); got != tt.want {
 				t.Errorf("got  %q\nwant %q", got, tt.want)
 			}
@@ -65,8 +83,44 @@ func TestOutputs(t *testing.T) {
 	}
 }
 
+func TestColumnsStandInLine(t *testing.T) {
+	o := outputOf(t, outputPretty, "source", "level", "message")
+	var got []byte
+	for _, source := range []string{"app", "nginx/error", "x"} {
+		got = o.append(got, client.Frame{Log: &wire.Log{Level: "INFO", Source: source, Message: "m"}})
+	}
+	want := "app INFO  m\nnginx/error INFO  m\nx           INFO  m\n"
+	if string(got) != want {
+		t.Errorf("got\n%swant\n%s", got, want)
+	}
+}
+
+func TestCSVCommandsNoSpreadsheet(t *testing.T) {
+	tests := []struct{ name, message, want string }{
+		{"formula", "=1+1", "'=1+1"},
+		{"command", "@SUM(A1)", "'@SUM(A1)"},
+		{"list", "- a", "'- a"},
+		{"number", "-5.5", "-5.5"},
+		{"quoted", "a,\"b\"", `"a,""b"""`},
+		{"plain", "a=b", "a=b"},
+		{"tab", "\t=1", "'\t=1"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			o := outputOf(t, outputCSV, "message")
+			if string(o.head) != "message\n" {
+				t.Errorf("head %q", o.head)
+			}
+			if got := string(o.append(nil, client.Frame{Log: &wire.Log{Message: tt.message}})); got != tt.want+"\n" {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
 func TestOutputColours(t *testing.T) {
-	o := &output{kind: outputPretty, zone: time.UTC, colour: true}
+	o := outputOf(t, outputPretty)
+	o.colour = true
 	line := `{"type":"log","timestamp":"2024-01-15T10:00:00Z","level":"ERROR","source":"app","message":"m",` +
 		`"metadata":{"k":"v"},"agent":"a","epoch":1,"seq":1}`
 	want := "\x1b[2m10:00:00.000\x1b[0m \x1b[31mERROR\x1b[0m \x1b[36mapp\x1b[0m m \x1b[2mk=\x1b[0mv\n"
@@ -89,10 +143,7 @@ func TestOutputOfControlFrames(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			o, err := parseOutput(tt.output)
-			if err != nil {
-				t.Fatal(err)
-			}
+			o := outputOf(t, tt.output)
 			f := client.Frame{Control: &wire.Control{Event: tt.event}, Line: []byte("{}")}
 			if got := string(o.append(nil, f)); got != tt.want {
 				t.Errorf("got %q, want %q", got, tt.want)
@@ -103,16 +154,25 @@ func TestOutputOfControlFrames(t *testing.T) {
 
 func TestOutputRefuses(t *testing.T) {
 	tests := []struct {
-		name, output, want string
+		name, output string
+		columns      []string
+		want         string
 	}{
-		{name: "no-field", output: "jsn", want: "must be one of pretty, json, text, raw, or a pattern"},
-		{name: "unknown-field", output: "$time $levels", want: "unknown field $levels: must be one of $time, $date"},
-		{name: "first-of-two", output: "$bad $worse", want: "unknown field $bad"},
+		{name: "no-field", output: "jsn", want: "must be one of pretty, json, logfmt, text, csv, raw, or a pattern"},
+		{name: "unknown-field", output: "$time $levels", want: "$levels"},
+		{name: "first-of-two", output: "$bad $worse", want: "$bad"},
+		{name: "after-ours", output: "$source $worse", want: "$worse"},
 		{name: "empty", output: "", want: "must be one of"},
+		{name: "columns-of-json", output: "json", columns: []string{"time"}, want: "--columns: -o json has none"},
+		{name: "columns-of-raw", output: "raw", columns: []string{"time"}, want: "--columns: -o raw has none"},
+		{name: "own-column-in-pattern", output: "$metadata", columns: []string{"level"}, want: "level is no metadata"},
+		{name: "column-without-name", output: "csv", columns: []string{"time", " "}, want: "has no name"},
+		{name: "too-many-columns", output: "csv", columns: make([]string, 65), want: "65 columns, must be at most 64"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if _, err := parseOutput(tt.output); err == nil || !strings.Contains(err.Error(), tt.want) {
+			_, err := newOutput(outputOptions{text: tt.output, columns: tt.columns, zone: time.UTC})
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want %q", err, tt.want)
 			}
 		})
@@ -128,11 +188,10 @@ func FuzzOutputNeverCommandsTheTerminal(f *testing.F) {
 			return
 		}
 		frame := client.Frame{Log: &wire.Log{Message: message, Metadata: metadata, Source: source, Level: key, Agent: value}}
-		for _, text := range []string{"pretty", "text", "$time $date $level $message $metadata $source $agent $node"} {
-			o, err := parseOutput(text)
-			if err != nil {
-				t.Fatal(err)
-			}
+		for _, text := range []string{
+			"pretty", "text", "logfmt", "csv", "$time $date $level $message $metadata $source $agent $node",
+		} {
+			o := outputOf(t, text)
 			o.names = map[string]string{value: value, "": source}
 			got := string(o.append(nil, frame))
 			if !strings.HasSuffix(got, "\n") || forbidden(strings.TrimSuffix(got, "\n")) {

@@ -41,15 +41,15 @@ func levelStyle(word string) string {
 }
 
 // style is code where colours are wanted, else nothing.
-func (o *output) style(code string) string {
-	if o.colour {
+func (s *view) style(code string) string {
+	if s.colour {
 		return code
 	}
 	return ""
 }
 
 // paint appends code where colours are wanted.
-func (o *output) paint(dst []byte, code string) []byte { return append(dst, o.style(code)...) }
+func (s *view) paint(dst []byte, code string) []byte { return append(dst, s.style(code)...) }
 
 // appendPadded appends a level's word, filled with spaces.
 func appendPadded(dst []byte, word string) []byte {

@@ -28,7 +28,9 @@ func (a *app) tailCommand() *cobra.Command {
 		Long:  tailLong,
 		Example: "  spile tail web-1 --min-level warning\n" +
 			"  spile tail web-1 --source 'nginx*' --pattern 'status=5..' -n 20\n" +
-			"  spile tail web-1 -o '$time [$level] $message' --for 30s",
+			"  spile tail web-1 -o '$time [$level] $message' --for 30s\n" +
+			"  spile tail web-1 --until 'ready to serve' --fail-on panic --for 2m && deploy-next",
+		ValidArgsFunction: a.completeAgents(&flags.connection),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := a.client(cmd, &flags.connection)
 			if err != nil {
@@ -54,6 +56,10 @@ type tailing struct {
 	out    *bufio.Writer
 	line   []byte
 	stream *client.Stream
+	// conditions are what the run waits for; once decided, nothing more is printed and leave ends the run.
+	conditions *conditions
+	decided    bool
+	leave      context.CancelFunc
 	// verifier checks the stream for --verify, nil without it.
 	verifier *client.Verifier
 }
@@ -64,13 +70,19 @@ func (a *app) tail(ctx context.Context, c *client.Client, flags *tailFlags, agen
 	if err != nil {
 		return err
 	}
-	out, err := parseOutput(flags.output)
+	out, err := newOutput(outputOptions{
+		text: flags.output, columns: flags.columns, colour: a.colours(a.Stdout), zone: time.Local,
+	})
 	if err != nil {
-		return usageError("", "-o: %w", err)
+		return usageError("", "%w", err)
 	}
-	out.colour = flags.output == outputPretty && a.colours(a.Stdout)
+	waits, err := newConditions(flags)
+	if err != nil {
+		return err
+	}
 	t := &tailing{
-		app: a, client: c, flags: flags, output: out, out: bufio.NewWriterSize(a.Stdout, outputBuffer),
+		app: a, client: c, flags: flags, output: out, conditions: waits,
+		out:     bufio.NewWriterSize(a.Stdout, outputBuffer),
 		notices: &notices{out: a.Stderr, colour: a.colours(a.Stderr), quiet: flags.quiet, zone: out.zone},
 	}
 	if flags.session != "" {
@@ -137,6 +149,9 @@ const startLimit = 15 * time.Second
 
 // run prints the session until it ends, ctx ends, --for is over or nobody reads the output any more.
 func (t *tailing) run(ctx context.Context) (err error) {
+	if _, err := t.out.Write(t.output.head); err != nil {
+		return err
+	}
 	t.output.names = map[string]string{}
 	for _, agent := range t.session.Agents {
 		t.output.names[agent.ID] = agent.Name
@@ -161,12 +176,12 @@ func (t *tailing) run(ctx context.Context) (err error) {
 	following, done := context.WithCancel(reading)
 	defer done()
 	var watcher sync.WaitGroup
-	ctx, leave := context.WithCancel(ctx)
-	defer leave()
+	ctx, t.leave = context.WithCancel(ctx)
+	defer t.leave()
 	watcher.Go(func() { t.watch(ctx, following, stopReading) })
 	watcher.Go(func() {
 		if hangup(following, t.app.Stdout) {
-			leave()
+			t.leave()
 		}
 	})
 	err = t.follow(reading)
@@ -175,10 +190,10 @@ func (t *tailing) run(ctx context.Context) (err error) {
 	watcher.Wait()
 	switch {
 	case err == nil:
-		return t.verdict(true)
+		return t.judge(true)
 	case stopped && errors.Is(err, context.Canceled):
 		t.notices.left()
-		return t.verdict(t.own)
+		return t.judge(t.own)
 	}
 	// Nothing more is read; a server that writes to us would wait in vain.
 	err = errors.Join(err, stream.Close())
@@ -249,12 +264,10 @@ func (t *tailing) follow(ctx context.Context) error {
 		if err != nil {
 			return errors.Join(err, t.out.Flush())
 		}
-		t.line = t.output.append(t.line[:0], frame)
-		if _, err := t.out.Write(t.line); err != nil {
+		if err := t.print(frame); err != nil {
 			return err
 		}
 		if frame.Log != nil {
-			t.notices.lines++
 			continue
 		}
 		// A notice about a place in the log stands at that place where both go to one terminal.
@@ -265,6 +278,37 @@ func (t *tailing) follow(ctx context.Context) error {
 			t.notices.control(frame.Control)
 		}
 	}
+}
+
+// print prints what the output shows of a frame. After the line that decides the run there is nothing more to print.
+func (t *tailing) print(frame client.Frame) error {
+	if t.decided && frame.Log != nil {
+		return nil
+	}
+	t.line = t.output.append(t.line[:0], frame)
+	if _, err := t.out.Write(t.line); err != nil {
+		return err
+	}
+	if frame.Log == nil {
+		return nil
+	}
+	t.notices.lines++
+	if t.decided = t.conditions.take(frame.Log); t.decided {
+		t.leave()
+		return t.out.Flush()
+	}
+	return nil
+}
+
+// judge is the error of a run that was not ended by one: that of a line that must not come, that of a stream that is
+// not whole, or that of what did not come, the surest first. Final says that the session's end has to have come.
+func (t *tailing) judge(final bool) error {
+	whole := t.verdict(final)
+	met := t.conditions.verdict()
+	if whole == nil || t.conditions.failed {
+		return met
+	}
+	return whole
 }
 
 // lost is the error of a stream that ended otherwise than by session_ended.

@@ -25,6 +25,10 @@ type tailFlags struct {
 	output   string
 	session  string
 	reason   string
+	columns  []string
+	until    string
+	failOn   string
+	expect   uint64
 	quiet    bool
 	verify   bool
 }
@@ -42,12 +46,21 @@ Outputs:
   pretty   time, level, source, message, metadata without host, file, line and offset; colours on a terminal
   text     the same with full times and all metadata, without colours
   json     the frames of the stream, one a line
+  logfmt   pairs, time and level first
+  csv      a head and a line an event; a text that a spreadsheet would run has a ' before it
   raw      each line's own bytes and nothing else, unsafe to look at on a terminal
   PATTERN  any text with $time $date $level $message $metadata $source $agent $node
 
+--columns chooses what pretty, text and csv show, and which metadata $metadata prints: time, date, level, agent, node,
+source, message, metadata, or the key of a metadata value (http.status reaches into objects).
+
+For scripts: --until ends with the first line that matches, --expect with the Nth line, --fail-on with the first line
+that must not come; --for bounds the wait. They look at lines as they were written (at the message in a session that
+was joined and has no raw lines), and only at those that pass the filter.
+
 With --verify the stream is checked while it is printed: every event has a number, and each number must come
 once, in order, or in a gap that is told; at the end seen, sent and delivered must add up on both sides. The verdict
-goes to standard error, and the exit status is 4 if the stream is not whole.
+goes to standard error.
 
 Lengths of time are written 90s, 10m, 1h30m or as a number of seconds.`
 
@@ -65,15 +78,22 @@ func (t *tailFlags) add(cmd *cobra.Command) {
 	f.Var(&t.duration, "for", "stop after this long")
 	f.IntVarP(&t.tail, "lines", "n", 0, "begin with the last so many matching lines")
 	f.StringVar(&t.since, "since", "", "begin this long ago, or at a time such as 2024-01-15T10:00:00Z")
-	f.StringVarP(&t.output, "output", "o", outputPretty, "pretty, json, text, raw or a pattern")
+	f.StringVarP(&t.output, "output", "o", outputPretty, "pretty, json, logfmt, text, csv, raw or a pattern")
+	f.StringSliceVar(&t.columns, "columns", nil, "what to show, such as time,level,message,user_id")
+	f.StringVar(&t.until, "until", "", "stop after the first line that matches this expression (RE2)")
+	f.StringVar(&t.failOn, "fail-on", "", "stop with status 6 after the first line that matches this expression (RE2)")
+	f.Uint64Var(&t.expect, "expect", 0, "stop after this many lines; status 5 if fewer come")
 	f.StringVar(&t.session, "session", "", "join this session and leave it open")
 	f.StringVar(&t.reason, "reason", "", "why, for the record")
 	f.BoolVarP(&t.quiet, "quiet", "q", false, "no notices but gaps and errors")
 	f.BoolVar(&t.verify, "verify", false, "check that nothing is missing, doubled or miscounted; else exit with 4")
 	fromEnv(f, "output", "SPILE_OUTPUT")
-	for _, name := range []string{"level", "min-level"} {
+	for name, words := range map[string][]string{
+		"level": levelWords(), "min-level": levelWords(), "output": outputNames(),
+		"mode": {string(wire.ModeLive), string(wire.ModeComplete)}, "columns": ownColumns(),
+	} {
 		// The only error is that of a flag that does not exist.
-		_ = cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(levelWords(), cobra.ShellCompDirectiveNoFileComp))
+		_ = cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
 	}
 	cmd.MarkFlagsMutuallyExclusive("level", "min-level")
 	for _, name := range []string{
@@ -118,7 +138,7 @@ func (t *tailFlags) request() (wire.StartRequest, error) {
 			return req, usageError("", "--scope: %q must be key:value", scope)
 		}
 	}
-	req.Raw = t.output == outputRaw
+	req.Raw = t.output == outputRaw || t.until != "" || t.failOn != ""
 	if err := t.lengths(&req); err != nil {
 		return req, err
 	}
