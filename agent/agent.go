@@ -59,6 +59,7 @@ type Agent struct {
 	host    string
 	files   source.Source
 	encoder *zstd.Encoder
+	trouble *trouble
 }
 
 // New checks the configuration and makes the data folder. It starts nothing.
@@ -91,7 +92,7 @@ func New(cfg Config) (*Agent, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make encoder: %w", err)
 	}
-	return &Agent{cfg: cfg, host: host, files: files, encoder: encoder}, nil
+	return &Agent{cfg: cfg, host: host, files: files, encoder: encoder, trouble: newTrouble()}, nil
 }
 
 // check says what is wrong with c.
@@ -130,7 +131,10 @@ func (a *Agent) Run(ctx context.Context) error {
 	link := uplink.NewLink(uplink.LinkOptions{
 		Server: a.cfg.Server, Key: id.Key, AgentID: id.AgentID, Log: a.cfg.Log,
 		Hello: func() wire.Hello {
-			return wire.Hello{Name: a.cfg.Name, Version: a.cfg.Version, Labels: a.cfg.Labels, Sources: counter.sources()}
+			return wire.Hello{
+				Name: a.cfg.Name, Version: a.cfg.Version, Labels: a.cfg.Labels, Sources: counter.sources(),
+				Problem: a.trouble.text(),
+			}
 		},
 	}, sessions)
 	sessions.link, sessions.agentID = link, id.AgentID

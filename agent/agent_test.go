@@ -17,7 +17,7 @@ import (
 )
 
 // patience bounds how long a test waits for what must come.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // bench is an agent under test with its files and its server.
 type bench struct {

@@ -38,6 +38,8 @@ const (
 // still there to be read, but for what is written while the agent is down after its disk was full (see failed).
 type counter struct {
 	files source.Source
+	// told is told how writing the checkpoint goes: of the first failure, and with nil when it is written again.
+	told  func(error)
 	globs []string
 	path  string // of the checkpoint
 	log   *slog.Logger
@@ -64,8 +66,8 @@ type counter struct {
 // newCounter makes a counter; it counts while run runs.
 func (a *Agent) newCounter() *counter {
 	c := &counter{
-		files: a.files, path: filepath.Join(a.cfg.Data, checkpointFile), log: a.cfg.Log, every: checkpointEvery,
-		taken:  make(chan struct{}, 1),
+		files: a.files, told: a.trouble.checkpointed, path: filepath.Join(a.cfg.Data, checkpointFile), log: a.cfg.Log,
+		every: checkpointEvery, taken: make(chan struct{}, 1),
 		counts: map[string]*wire.SourceCount{}, underway: map[string]*wire.SourceCount{},
 	}
 	for _, spec := range a.cfg.Files {
@@ -263,6 +265,7 @@ func (c *counter) written(upTo uint64) {
 	if c.failures > 0 {
 		c.log.Info("checkpoint_written_again", "file", c.path, "failures", c.failures)
 		c.failures = 0
+		c.told(nil)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -276,6 +279,7 @@ func (c *counter) written(upTo uint64) {
 func (c *counter) failed(err error, upTo uint64) {
 	if c.failures++; c.failures == 1 {
 		c.log.Warn("checkpoint_write_failed", "file", c.path, "reason", err.Error(), "next", "tried again")
+		c.told(err)
 	}
 	c.mu.Lock()
 	reported := c.reported

@@ -33,6 +33,7 @@ type abacus struct {
 	dir      string
 	globs    []string
 	counter  *counter
+	trouble  *trouble
 	log      *journal
 	stop     func()
 	reported uint64 // lines that the server has
@@ -80,7 +81,7 @@ func (b *abacus) start() {
 	if err != nil {
 		b.t.Fatalf("%v", err)
 	}
-	a := &Agent{cfg: cfg, files: files}
+	a := &Agent{cfg: cfg, files: files, trouble: newTrouble()}
 	c := a.newCounter()
 	c.every = 10 * time.Millisecond
 	ctx, cancel := context.WithCancel(context.Background())
@@ -94,7 +95,7 @@ func (b *abacus) start() {
 	}
 	run(files.Run)
 	run(c.run)
-	b.counter = c
+	b.counter, b.trouble = c, a.trouble
 	b.stop = func() {
 		cancel()
 		parts.Wait()
@@ -328,6 +329,9 @@ func TestFullDiskStopsNoCounting(t *testing.T) {
 			b.write("app.log", "two\n")
 			b.until("it is counted", func() bool { return b.counter.lines() == 2 })
 			b.until("the failure is told", func() bool { return b.log.times("checkpoint_write_failed") == 1 })
+			if text := b.trouble.text(); !strings.HasPrefix(text, "checkpoint cannot be written: ") {
+				t.Errorf("the agent's trouble is %q", text)
+			}
 			b.report(true)
 			if tt.remove {
 				// The one on the disk does not know of the report: to go on from it would count twice.
@@ -343,6 +347,9 @@ func TestFullDiskStopsNoCounting(t *testing.T) {
 			}
 			b.all()
 			b.kill()
+			if text := b.trouble.text(); text != "" {
+				t.Errorf("the agent's trouble is %q after it was over", text)
+			}
 			if told, again := b.log.times("checkpoint_write_failed"), b.log.times("checkpoint_written_again"); told != 1 ||
 				again != 1 {
 				t.Errorf("failure told %d times, its end %d times, want once each", told, again)

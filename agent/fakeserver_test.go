@@ -25,6 +25,8 @@ type fakeServer struct {
 	gaps    chan wire.Control
 	reports chan wire.Report
 	metrics chan wire.Metrics
+	states  chan wire.StatusUpdate
+	hellos  chan wire.Hello
 
 	mu      sync.Mutex
 	key     ed25519.PublicKey
@@ -43,6 +45,7 @@ func newFakeServer(t *testing.T) *fakeServer {
 	s := &fakeServer{
 		t: t, frames: make(chan wire.Log, 1<<16), gaps: make(chan wire.Control, 1<<10),
 		reports: make(chan wire.Report, 1<<10), metrics: make(chan wire.Metrics, 1<<10),
+		states: make(chan wire.StatusUpdate, 1<<10), hellos: make(chan wire.Hello, 1<<10),
 		credit: wire.WindowBytes, ack: true,
 	}
 	mux := http.NewServeMux()
@@ -99,6 +102,7 @@ func (s *fakeServer) serve(w http.ResponseWriter, r *http.Request) {
 		s.t.Error("the agent's signature does not verify")
 	}
 	s.conn = conn
+	s.hellos <- hello
 	desired := s.desired
 	s.mu.Unlock()
 	s.send(ctx, conn, wire.LinkWelcome, wire.Welcome{})
@@ -155,6 +159,12 @@ func (s *fakeServer) read(ctx context.Context, conn *websocket.Conn) {
 				s.t.Error(err)
 			}
 			s.metrics <- m
+		case wire.LinkStatus:
+			var status wire.StatusUpdate
+			if err := json.Unmarshal(body, &status); err != nil {
+				s.t.Error(err)
+			}
+			s.states <- status
 		}
 	}
 }

@@ -65,6 +65,7 @@ func (a *Agent) openSession(ctx context.Context, d wire.DesiredSession, agentID 
 	s.out, err = uplink.NewOutbox(uplink.OutboxOptions{
 		Session: d.ID, AgentID: agentID, Journal: journal, Recovered: rec, Encoder: a.encoder,
 		Rebuild: func(item *uplink.Item) ([][]byte, error) { return a.rebuild(item, d.Raw) }, Log: a.cfg.Log,
+		Journalled: func(err error) { a.trouble.journalled(d.ID, err) },
 	})
 	if err != nil {
 		_ = s.reader.Close()

@@ -142,6 +142,7 @@ func (s *sessions) startLocked(ctx context.Context, d wire.DesiredSession) {
 	s.open[d.ID] = box
 	s.workers.Go(func() {
 		last := s.runSession(ctx, d, box)
+		s.agent.trouble.journalled(d.ID, nil)
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		delete(s.open, d.ID)

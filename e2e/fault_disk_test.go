@@ -74,8 +74,21 @@ func faultAgentDiskFull(t *testing.T) {
 	f.until("the agent says that it cannot write", func() bool {
 		return strings.Contains(agent.out.String(), "journal_write_failed")
 	})
+	problem := func() string {
+		edge, err := f.client.Agent(ctx, "edge-1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return edge.Problem
+	}
+	f.until("the server tells of it", func() bool { return strings.HasSuffix(problem(), "no space left on device") })
+	// Also a session that begins now needs no journal.
+	_, _, another := f.begin(wire.StartRequest{})
+	appendLines(t, log, 2*part, 2*part+1)
+	collect(ctx, t, another, says(strings.TrimSpace(lineText(2*part))))
 	empty()
-	appendLines(t, log, 2*part, 3*part)
+	f.until("the server tells that it is over", func() bool { return problem() == "" })
+	appendLines(t, log, 2*part+1, 3*part)
 	led.readSome(ctx, stream, 3*part-1)
 	journal := filepath.Join(f.dir, "edge-1", "sessions", id+".journal")
 	f.until("the journal is written again", func() bool {

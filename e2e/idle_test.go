@@ -106,7 +106,7 @@ func (r *idleRegistry) Connected(context.Context, wire.Hello, time.Duration) err
 func (r *idleRegistry) Disconnected(string)                                        {}
 func (r *idleRegistry) Seen(string)                                                {}
 func (r *idleRegistry) Metrics(_ string, m wire.Metrics)                           { r.reports += len(m.Sources) / 3 }
-func (r *idleRegistry) Sources(string, []wire.Source)                              {}
+func (r *idleRegistry) Status(string, wire.StatusUpdate)                           {}
 func (r *idleRegistry) Desired(context.Context, string) ([]wire.DesiredSession, error) {
 	return nil, nil
 }

@@ -24,6 +24,7 @@ type collector struct {
 	lines, bytes, levels   *prometheus.Desc
 	up, cpu, memory, disk  *prometheus.Desc
 	agents, open, watchers *prometheus.Desc
+	problem                *prometheus.Desc
 }
 
 // newCollector makes the collector with its descriptions.
@@ -37,7 +38,9 @@ func newCollector(r *registry.Registry, m *sessions.Manager, log *slog.Logger) *
 		bytes: desc("agent_bytes_total", "Bytes that a source wrote.", "agent", "agent_id", "source"),
 		levels: desc("agent_level_lines_total", "Lines that a source wrote, by level.",
 			"agent", "agent_id", "source", "level"),
-		up:       desc("agent_up", "Whether the agent is online.", "agent", "agent_id"),
+		up: desc("agent_up", "Whether the agent is online.", "agent", "agent_id"),
+		problem: desc("agent_problem", "Whether the agent cannot write its own state, such as on a full disk.",
+			"agent", "agent_id"),
 		cpu:      desc("agent_cpu_cores", "Processor time of the agent itself, in cores.", "agent", "agent_id"),
 		memory:   desc("agent_memory_bytes", "Resident memory of the agent itself.", "agent", "agent_id"),
 		disk:     desc("agent_disk_used_ratio", "How full the disk of the agent's data folder is.", "agent", "agent_id"),
@@ -50,7 +53,7 @@ func newCollector(r *registry.Registry, m *sessions.Manager, log *slog.Logger) *
 // Describe sends every description.
 func (c *collector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		c.lines, c.bytes, c.levels, c.up, c.cpu, c.memory, c.disk, c.agents, c.open, c.watchers,
+		c.lines, c.bytes, c.levels, c.up, c.problem, c.cpu, c.memory, c.disk, c.agents, c.open, c.watchers,
 	} {
 		out <- d
 	}
@@ -79,6 +82,11 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 		}
 		online += up
 		gauge(c.up, float64(up), a.Name, a.ID)
+		problem := 0
+		if a.Problem != "" {
+			problem = 1
+		}
+		gauge(c.problem, float64(problem), a.Name, a.ID)
 		if m := a.Metrics; m != nil {
 			gauge(c.cpu, m.CPUPercent/100, a.Name, a.ID)
 			gauge(c.memory, float64(m.MemoryBytes), a.Name, a.ID)

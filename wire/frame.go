@@ -77,6 +77,9 @@ type Control struct {
 
 	// Status is an agent's state in agent_status.
 	Status StreamStatus `json:"status,omitempty"`
+	// Problem says, in agent_status, what keeps the agent from writing its own state, as in [Agent]; without it nothing
+	// does.
+	Problem string `json:"problem,omitempty"`
 
 	// Accounts comes with stats and session_ended.
 	Accounts *Accounts `json:"accounts,omitempty"`

@@ -47,6 +47,8 @@ type Hello struct {
 	Version   string            `json:"version"`
 	Labels    map[string]string `json:"labels,omitempty"`
 	Sources   []Source          `json:"sources"`
+	// Problem is as in [Agent].
+	Problem string `json:"problem,omitempty"`
 	// Time is the agent's clock.
 	Time Time `json:"time"`
 	// Capabilities names what the agent can do beyond the first version of the link.
@@ -136,7 +138,9 @@ type Ack struct {
 	Resend bool `json:"resend,omitempty"`
 }
 
-// StatusUpdate tells that an agent's sources changed.
+// StatusUpdate tells that an agent's sources, or its own trouble, changed.
 type StatusUpdate struct {
 	Sources []Source `json:"sources"`
+	// Problem is as in [Agent]; empty means that there is none any more.
+	Problem string `json:"problem,omitempty"`
 }

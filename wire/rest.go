@@ -190,6 +190,9 @@ type Agent struct {
 	EnrolledAt  Time     `json:"enrolled_at"`
 	Version     string   `json:"version"`
 	Sources     []Source `json:"sources"`
+	// Problem says in words what keeps the agent from writing its own state, which it needs after a restart; empty when
+	// nothing does.
+	Problem string `json:"problem,omitempty"`
 	// ClockOffsetMS is the agent's clock minus the server's at the last hello, in milliseconds.
 	ClockOffsetMS int64 `json:"clock_offset_ms"`
 	Sessions      int   `json:"sessions"`

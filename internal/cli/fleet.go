@@ -70,6 +70,7 @@ func (a *app) agentsCommand() *cobra.Command {
 // printAgents prints the table of agents.
 func (a *app) printAgents(agents []wire.Agent, now time.Time) error {
 	rows := [][]string{{"NAME", "STATUS", "SINCE", "SESSIONS", "LABELS", "SOURCES", "VERSION", "ID"}}
+	var problems []string
 	for _, agent := range agents {
 		labels := make([]string, 0, len(agent.Labels))
 		for _, key := range sortedKeys(agent.Labels) {
@@ -82,12 +83,24 @@ func (a *app) printAgents(agents []wire.Agent, now time.Time) error {
 				sources[i] += "!"
 			}
 		}
+		status := string(agent.Status)
+		if agent.Problem != "" {
+			status += "!"
+			problems = append(problems, agent.Name+": "+agent.Problem)
+		}
 		rows = append(rows, []string{
-			agent.Name, string(agent.Status), ago(agent.StatusSince, now),
+			agent.Name, status, ago(agent.StatusSince, now),
 			fmt.Sprint(agent.Sessions), strings.Join(labels, ","), strings.Join(sources, ","), agent.Version, agent.ID,
 		})
 	}
-	return table(a.Stdout, rows)
+	if err := table(a.Stdout, rows); err != nil {
+		return err
+	}
+	for _, problem := range problems {
+		// Nobody is left to tell that it could not be told.
+		_, _ = a.Stderr.Write(append(append([]byte("-- "), neutral(problem)...), '\n'))
+	}
+	return nil
 }
 
 // ago is how long ago t was, in its largest unit.

@@ -96,6 +96,9 @@ func (n *notices) control(c *wire.Control) {
 			n.say("session extended, ends at %s", n.clock(*c.ExpiresAt))
 		}
 	case wire.EventAgentStatus:
+		if c.Problem != "" {
+			n.urgent("agent %s: %s", n.agent(c.Agent), c.Problem)
+		}
 		switch c.Status {
 		case wire.StreamUnreachable, wire.StreamLagging:
 			n.urgent("agent %s is %s", n.agent(c.Agent), c.Status)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/spilelog/spile/internal/durable"
 	"github.com/spilelog/spile/wire"
@@ -97,7 +98,7 @@ type Recovered struct {
 type Journal struct {
 	path string
 	sync bool
-	file *os.File
+	file *os.File // nil while there was no room to make it
 	size int64
 	// limit is the size at which the journal is full: more than once what the last rewriting left.
 	limit int64
@@ -110,13 +111,17 @@ type Journal struct {
 var errVoid = errors.New("journal misses a record and waits to be written anew")
 
 // OpenJournal opens the journal at path. The second result is nil if there was none, or none that can be read whole;
-// a torn last line is what a death in mid-write leaves and is passed over.
+// a torn last line is what a death in mid-write leaves and is passed over. On a disk without room for one more file the
+// journal waits, empty, to be written anew.
 func OpenJournal(path string, sync bool) (*Journal, *Recovered, error) {
 	rec, err := recoverJournal(path)
 	if err != nil {
 		return nil, nil, err
 	}
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return &Journal{path: path, sync: sync, limit: journalLimit, void: true}, nil, nil
+	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("open journal: %w", err)
 	}
@@ -218,8 +223,16 @@ func (j *Journal) Append(item *Item, state *State, marks []Mark) error {
 	if err == nil {
 		return nil
 	}
+	return errors.Join(err, j.empty())
+}
+
+// empty makes the journal one that holds nothing until it is written anew.
+func (j *Journal) empty() error {
 	j.void = true
-	return errors.Join(err, os.Truncate(j.path, 0))
+	if err := os.Truncate(j.path, 0); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("empty journal: %w", err)
+	}
+	return nil
 }
 
 // Full says whether the journal has grown so far, or misses so much, that [Journal.Rewrite] is due.
@@ -251,7 +264,7 @@ func (j *Journal) Rewrite(session string, rec *Recovered) error {
 		_ = os.Remove(tmp.Name())
 		return fmt.Errorf("rewrite journal: %w", err)
 	}
-	_ = old.file.Close()
+	_ = old.Close()
 	j.void, j.limit = false, max(journalLimit, 2*j.size)
 	if j.sync {
 		return durable.SyncFolder(filepath.Dir(j.path))
@@ -280,11 +293,16 @@ func (j *Journal) write(one *record) error {
 }
 
 // Close closes the file and keeps it.
-func (j *Journal) Close() error { return j.file.Close() }
+func (j *Journal) Close() error {
+	if j.file == nil {
+		return nil
+	}
+	return j.file.Close()
+}
 
 // Remove closes and deletes the journal of a session that is over.
 func (j *Journal) Remove() error {
-	_ = j.file.Close()
+	_ = j.Close()
 	if err := os.Remove(j.path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("remove journal: %w", err)
 	}

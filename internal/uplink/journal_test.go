@@ -7,8 +7,13 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/spilelog/spile/internal/uplink"
+	"github.com/spilelog/spile/wire"
 )
 
 // writeJournal makes a journal of three items and returns its path.
@@ -131,4 +136,55 @@ func TestJournalThatADeathCutIsReadToItsLastWholeRecord(t *testing.T) {
 			t.Errorf("cut at byte %d: recovered %+v, want %d items of epoch 7", end, rec, records-1)
 		}
 	}
+}
+
+// TestOutboxWithoutRoomGoesOnFromMemory opens a session whose journal cannot be written: it works, and says so once,
+// and once that the journal is written again.
+func TestOutboxWithoutRoomGoesOnFromMemory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := filepath.Join(t.TempDir(), "sessions")
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(dir, "sess_x.journal")
+		j, _, err := uplink.OpenJournal(path, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// A folder that is gone stands for a full disk: nothing can be made in it.
+		if err := os.RemoveAll(dir); err != nil {
+			t.Fatal(err)
+		}
+		var told []bool
+		out, err := uplink.NewOutbox(uplink.OutboxOptions{
+			Session: "sess_x", AgentID: "a", Journal: j, Recovered: &uplink.Recovered{Epoch: 3},
+			Log: slog.New(slog.DiscardHandler), Journalled: func(err error) { told = append(told, err == nil) },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		out.Drop(wire.ReasonRate)
+		out.Checkpoint()
+		out.Rewrite(nil)
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		<-time.After(2 * time.Second)
+		if !out.Due() {
+			t.Fatal("the journal is not due to be written anew")
+		}
+		out.Rewrite(nil)
+		out.Drop(wire.ReasonRate)
+		out.Checkpoint()
+		if diff := cmp.Diff([]bool{false, true}, told); diff != "" {
+			t.Errorf("told (-want +got):\n%s", diff)
+		}
+		if err := out.Close(); err != nil {
+			t.Fatal(err)
+		}
+		_, rec, err := uplink.OpenJournal(path, false)
+		if err != nil || rec == nil || rec.Epoch != 3 || rec.State.NextSeq != 3 {
+			t.Errorf("recovered %+v %v, want epoch 3 with 2 events", rec, err)
+		}
+	})
 }

@@ -35,7 +35,10 @@ type OutboxOptions struct {
 	Encoder *zstd.Encoder
 	// Rebuild makes the members of the frames of a recovered batch again, one for each event, from its record.
 	Rebuild func(item *Item) ([][]byte, error)
-	Log     *slog.Logger
+	// Journalled is told of the first failure to write the journal, and with nil when it is written again; nil tells
+	// nobody.
+	Journalled func(error)
+	Log        *slog.Logger
 }
 
 // Outbox numbers, packs, journals, sends and keeps a session's events. It belongs to one goroutine.
@@ -70,7 +73,7 @@ type outItem struct {
 	once bool // was on the link before: a resend does not count as sent again
 }
 
-// NewOutbox makes an outbox and writes its journal anew.
+// NewOutbox makes an outbox and writes its journal anew. Where there is no room for that it goes on from memory.
 func NewOutbox(opts OutboxOptions) (*Outbox, error) {
 	rec := opts.Recovered
 	o := &Outbox{opts: opts, epoch: rec.Epoch, state: rec.State}
@@ -81,7 +84,11 @@ func NewOutbox(opts OutboxOptions) (*Outbox, error) {
 		o.items = append(o.items, outItem{rec: it})
 	}
 	if err := o.rewrite(rec.Marks); err != nil {
-		return nil, err
+		// What an earlier process left may be read no more, once numbers are given that are not in it.
+		if again := opts.Journal.empty(); again != nil {
+			return nil, errors.Join(err, again)
+		}
+		o.journalFailed(err)
 	}
 	return o, nil
 }
@@ -300,6 +307,7 @@ func (o *Outbox) rewrite(marks []Mark) error {
 	}
 	o.triedAt = time.Time{}
 	o.dirty, o.touched = o.dirty[:0], false
+	o.journalWorks()
 	return nil
 }
 
@@ -312,15 +320,33 @@ func (o *Outbox) record(it *Item) {
 		o.journalFailed(err)
 		return
 	}
-	o.dirty, o.touched, o.failed = o.dirty[:0], false, false
+	o.dirty, o.touched = o.dirty[:0], false
+	o.journalWorks()
 }
 
 // journalFailed tells once that the journal cannot be written.
 func (o *Outbox) journalFailed(err error) {
 	if !o.failed {
 		o.opts.Log.Error("journal_write_failed", "session", o.opts.Session, "reason", err.Error())
+		o.tell(err)
 	}
 	o.failed = true
+}
+
+// journalWorks tells once that the journal can be written again.
+func (o *Outbox) journalWorks() {
+	if o.failed {
+		o.opts.Log.Info("journal_written_again", "session", o.opts.Session)
+		o.tell(nil)
+	}
+	o.failed = false
+}
+
+// tell tells the owner how writing the journal goes.
+func (o *Outbox) tell(err error) {
+	if o.opts.Journalled != nil {
+		o.opts.Journalled(err)
+	}
 }
 
 // Close flushes and keeps the journal, for a process that will come back.

@@ -30,7 +30,8 @@ type Agents interface {
 	// Seen says that something was heard of the agent; at most about once a second.
 	Seen(agentID string)
 	Metrics(agentID string, m wire.Metrics)
-	Sources(agentID string, sources []wire.Source)
+	// Status carries what an agent says of itself while it is connected.
+	Status(agentID string, status wire.StatusUpdate)
 }
 
 // Sessions is what the links need to know of sessions. All methods may be called concurrently.

@@ -68,9 +68,9 @@ func (b *book) Metrics(_ string, m wire.Metrics) {
 	b.tell("metrics")
 }
 
-func (b *book) Sources(_ string, sources []wire.Source) {
+func (b *book) Status(_ string, status wire.StatusUpdate) {
 	b.mu.Lock()
-	b.sources = sources
+	b.sources = status.Sources
 	b.mu.Unlock()
 	b.tell("sources")
 }
@@ -287,8 +287,19 @@ func TestLinkCarriesASession(t *testing.T) {
 	}
 	p.raw(wire.AppendMetrics(nil, &wire.Metrics{IntervalMS: 60_000}))
 	p.write(wire.LinkStatus, wire.StatusUpdate{Sources: []wire.Source{{Name: "s"}}})
+	full := wire.StatusUpdate{Sources: []wire.Source{{Name: "s"}}, Problem: "the disk is full"}
+	p.write(wire.LinkStatus, full)
+	p.write(wire.LinkStatus, full)
+	p.write(wire.LinkReport, wire.Report{Session: sessionID, State: wire.ReportOpen, Epoch: 3, NextItem: 1, NextSeq: 1})
+	p.write(wire.LinkStatus, wire.StatusUpdate{Sources: full.Sources})
 	p.write(wire.LinkReport, wire.Report{Session: sessionID, State: wire.ReportRefused})
-	r.expect("metrics", "sources", "refused")
+	r.expect("metrics", "sources", "sources", "sources", "sources", "refused")
+	// The session hears it once, again when it is opened anew, and that it is over.
+	for _, want := range []string{`{"problem":"the disk is full"}`, "report", `{"problem":"the disk is full"}`, `{}`} {
+		if kind, body := next(); want != "report" && string(body) != want || (want == "report") != (kind == wire.LinkReport) {
+			t.Errorf("kind %d %s, want %s", kind, body, want)
+		}
+	}
 	if kind, _ := next(); kind != wire.LinkReport {
 		t.Errorf("kind %d, want the refusal", kind)
 	}

@@ -57,6 +57,8 @@ type link struct {
 	uuid [16]byte
 
 	outbox outbox
+	// problem is what the agent says of itself; it belongs to the reader.
+	problem string
 	// lastSeen is when the registry last heard of the agent, in nanoseconds since begun, which no change of the clock
 	// moves.
 	begun    time.Time
@@ -92,6 +94,7 @@ func (l *link) run(ctx context.Context) error {
 	}
 	defer l.handler.o.Agents.Disconnected(l.id)
 	defer l.announceLost()
+	l.problem = hello.Problem
 	err = l.serve(ctx)
 	if cause := context.Cause(ctx); cause != nil {
 		err = cause

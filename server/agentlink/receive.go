@@ -45,7 +45,8 @@ func (l *link) handle(ctx context.Context, data []byte) error {
 		if err := json.Unmarshal(body, &status); err != nil {
 			return fmt.Errorf("parse status: %w", err)
 		}
-		l.handler.o.Agents.Sources(l.id, status.Sources)
+		l.handler.o.Agents.Status(l.id, status)
+		l.setProblem(status.Problem)
 		return nil
 	}
 	return fmt.Errorf("kind %d: %w", kind, errKind)
@@ -78,7 +79,13 @@ func (l *link) handleReport(ctx context.Context, body, data []byte) error {
 	if err := l.forward(report.Session, data); err != nil {
 		return err
 	}
-	if report.State == wire.ReportClosed {
+	switch report.State {
+	case wire.ReportOpen:
+		// The hub takes an agent that opens a session for one without a problem.
+		if l.problem != "" {
+			l.announce(presence{Problem: l.problem}, report.Session)
+		}
+	case wire.ReportClosed:
 		l.forget(report.Session)
 	}
 	return nil
@@ -124,24 +131,42 @@ func (l *link) forget(session string) {
 	}
 }
 
-// presence is what the sessions of an agent hear when its link breaks; the hub reads it.
+// presence is what the sessions of an agent hear when its link breaks, or when what the agent says of itself changed;
+// the hub reads it.
 type presence struct {
-	Status wire.StreamStatus `json:"status"`
+	Status  wire.StreamStatus `json:"status,omitempty"`
+	Problem string            `json:"problem,omitempty"`
+}
+
+// setProblem tells the agent's sessions of a problem of its own, and when it is over.
+func (l *link) setProblem(problem string) {
+	if problem != l.problem {
+		l.problem = problem
+		l.announce(presence{Problem: problem}, l.sessions()...)
+	}
 }
 
 // announceLost tells the agent's sessions that it cannot be reached.
-func (l *link) announceLost() {
-	data, err := wire.AppendLink(l.uuid[:], wire.LinkStatus, presence{Status: wire.StreamUnreachable})
-	if err != nil {
-		l.handler.log.Error("presence_failed", "agent_id", l.id, "reason", err)
-		return
-	}
+func (l *link) announceLost() { l.announce(presence{Status: wire.StreamUnreachable}, l.sessions()...) }
+
+// sessions lists the sessions on which the agent may speak.
+func (l *link) sessions() []string {
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	sessions := make([]string, 0, len(l.known))
 	for session := range l.known {
 		sessions = append(sessions, session)
 	}
-	l.mu.Unlock()
+	return sessions
+}
+
+// announce tells sessions of the agent's presence.
+func (l *link) announce(p presence, sessions ...string) {
+	data, err := wire.AppendLink(l.uuid[:], wire.LinkStatus, p)
+	if err != nil {
+		l.handler.log.Error("presence_failed", "agent_id", l.id, "reason", err)
+		return
+	}
 	for _, session := range sessions {
 		if err := l.handler.o.Fabric.Publish("session."+session+".data", data); err != nil {
 			l.handler.log.Warn("presence_failed", "agent_id", l.id, "session_id", session, "reason", err)

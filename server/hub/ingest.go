@@ -34,6 +34,7 @@ type agentState struct {
 	connected, closed, refused bool
 	status                     wire.StreamStatus
 	problem                    *wire.Error
+	trouble                    string // what keeps the agent from writing its own state
 	statusVersion              uint64
 	// historyEnded says that the agent told of the end of history, which it does again after a restart.
 	historyEnded bool
@@ -137,9 +138,11 @@ func (s *session) dispatch(index int, data []byte) error {
 }
 
 // Presence is what the server that holds an agent's link publishes to the agent's sessions, as a link message of
-// kind LinkStatus, when the link breaks.
+// kind LinkStatus: with a status when the link breaks, without one when what the agent says of itself changed.
 type Presence struct {
-	Status wire.StreamStatus `json:"status"`
+	Status wire.StreamStatus `json:"status,omitempty"`
+	// Problem is as in [wire.Agent].
+	Problem string `json:"problem,omitempty"`
 }
 
 // refuse stops taking items of an agent that broke the protocol: what it sends cannot be trusted to be complete.
@@ -344,6 +347,10 @@ func (s *session) takeReport(index int, r *wire.Report) {
 func (s *session) openedLocked(index int, r *wire.Report) {
 	a := s.agents[index]
 	a.connected, a.closed, a.refused, a.asked, a.problem = true, false, false, false, nil
+	if a.trouble != "" { // it is told again, if it is still there
+		a.trouble = ""
+		a.statusVersion++
+	}
 	s.setStatusLocked(a, wire.StreamStreaming)
 	defer s.ackLocked(a)
 	if r.Epoch == a.epoch {
@@ -412,11 +419,16 @@ func (s *session) pushGapLocked(index int, gap *wire.Control) {
 	})
 }
 
-// takePresence notes that an agent's link broke.
+// takePresence notes that an agent's link broke, or what the agent says of itself.
 func (s *session) takePresence(index int, p Presence) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a := s.agents[index]
+	if p.Status == "" && !s.ended && a.trouble != p.Problem {
+		a.trouble = p.Problem
+		a.statusVersion++
+		s.wakeLocked()
+	}
 	if p.Status != wire.StreamUnreachable || s.ended {
 		return
 	}

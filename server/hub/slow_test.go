@@ -130,6 +130,49 @@ func TestLaggingIsTold(t *testing.T) {
 	})
 }
 
+// TestProblemIsTold tells viewers who asked for all events of an agent's trouble of its own, also those who come later,
+// and that it is over: by word of the link, or by an agent that opens the session anew.
+func TestProblemIsTold(t *testing.T) {
+	timed(t, time.Hour, func(t *testing.T, h *hub.Hub, a *fakeAgent) {
+		w := watch(h, hub.View{AllEvents: true})
+		defer w.leave()
+		presence := func(problem string) {
+			data, err := wire.AppendLink(nil, wire.LinkStatus, hub.Presence{Problem: problem})
+			if err != nil {
+				t.Fatal(err)
+			}
+			a.publish(data)
+		}
+		last := func(w *watcher) (status wire.StreamStatus, problem string) {
+			synctest.Wait()
+			for _, c := range controls(t, w) {
+				if c.Event == wire.EventAgentStatus {
+					status, problem = c.Status, c.Problem
+				}
+			}
+			return status, problem
+		}
+		expect := func(w *watcher, problem string) {
+			t.Helper()
+			if status, got := last(w); status != wire.StreamStreaming || got != problem {
+				t.Errorf("agent is %q with problem %q, want streaming with %q", status, got, problem)
+			}
+		}
+		expect(w, "")
+		presence("the disk is full")
+		expect(w, "the disk is full")
+		late := watch(h, hub.View{AllEvents: true})
+		defer late.leave()
+		expect(late, "the disk is full")
+		presence("")
+		expect(w, "")
+		presence("the disk is full")
+		expect(late, "the disk is full")
+		a.report(wire.ReportOpen, nil)
+		expect(w, "")
+	})
+}
+
 // lost sends the next item, a gap without numbers.
 func (a *fakeAgent) lost(gap wire.Control) {
 	gap.Type, gap.Event, gap.Agent, gap.Epoch = "control", wire.EventGap, a.id, a.epoch

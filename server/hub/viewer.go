@@ -212,7 +212,7 @@ func (v *viewer) look() glance {
 		}
 		v.statusVersion[i] = a.statusVersion
 		g.statuses = append(g.statuses, wire.Control{
-			Type: "control", Event: wire.EventAgentStatus, Agent: a.ref.ID, Status: a.status,
+			Type: "control", Event: wire.EventAgentStatus, Agent: a.ref.ID, Status: a.status, Problem: a.trouble,
 		})
 		if a.problem != nil {
 			g.statuses = append(g.statuses, wire.Control{

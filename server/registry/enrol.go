@@ -19,6 +19,7 @@ const (
 	maxLabels  = 64
 	maxLabel   = 256
 	maxVersion = 64
+	maxProblem = 512
 )
 
 // validName is what an agent may be called: what fits into a path, a label and a command line as it stands.

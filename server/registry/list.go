@@ -71,7 +71,7 @@ func (r *Registry) describe(a store.Agent) wire.Agent {
 		if s.online && time.Since(s.seen) < wire.OfflineAfter {
 			out.Status = wire.AgentOnline
 		}
-		out.Sources = s.sources
+		out.Sources, out.Problem = s.sources, s.problem
 		out.Metrics = s.metrics.latest()
 	}
 	if out.Sources == nil {

@@ -6,6 +6,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -56,6 +57,8 @@ type state struct {
 	dirty bool // seen is newer than the store's
 	// sources is the list that the indexes of a metrics report mean.
 	sources []wire.Source
+	// problem is what the agent said last of what keeps it from writing its own state.
+	problem string
 	metrics metrics
 }
 
@@ -182,6 +185,7 @@ func (r *Registry) Connected(ctx context.Context, hello wire.Hello, clockOffset 
 	s := r.stateLocked(hello.AgentID)
 	s.links++
 	s.seen, s.sources = now, hello.Sources
+	r.setProblemLocked(hello.AgentID, s, hello.Problem)
 	if !s.online {
 		s.online, s.since = true, now
 		r.log.Info("agent_connected", "agent_id", a.ID, "name", a.Name, "version", a.Version)
@@ -224,12 +228,26 @@ func (r *Registry) seenLocked(agentID string) *state {
 	return s
 }
 
-// Sources notes that an agent's sources changed.
-func (r *Registry) Sources(agentID string, sources []wire.Source) {
+// Status notes what an agent says of itself while it is connected.
+func (r *Registry) Status(agentID string, status wire.StatusUpdate) {
 	r.mu.Lock()
 	if s := r.seenLocked(agentID); s != nil {
-		s.sources = sources
+		s.sources = status.Sources
+		r.setProblemLocked(agentID, s, status.Problem)
 	}
 	r.mu.Unlock()
-	r.save(context.Background(), agentID, func(a *store.Agent) { a.Sources = sources })
+	r.save(context.Background(), agentID, func(a *store.Agent) { a.Sources = status.Sources })
+}
+
+// setProblemLocked notes what keeps an agent from writing its own state.
+func (r *Registry) setProblemLocked(agentID string, s *state, problem string) {
+	problem = strings.ToValidUTF8(problem[:min(len(problem), maxProblem)], "")
+	switch problem {
+	case s.problem:
+	case "":
+		r.log.Info("agent_problem_over", "agent_id", agentID)
+	default:
+		r.log.Warn("agent_problem", "agent_id", agentID, "reason", problem)
+	}
+	s.problem = problem
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -147,7 +148,7 @@ func TestHammer(t *testing.T) {
 					t.Error(err)
 				}
 				r.Metrics(id, wire.Metrics{Sources: []wire.SourceCount{{Lines: 1}}})
-				r.Sources(id, []wire.Source{{Name: "s"}})
+				r.Status(id, wire.StatusUpdate{Sources: []wire.Source{{Name: "s"}}, Problem: "p"})
 				r.Summaries()
 				r.Disconnected(id)
 			}
@@ -182,5 +183,34 @@ func TestFullDiskLetsAgentsIn(t *testing.T) {
 		if a := status(t, r); a.Status != wire.AgentOnline || len(a.Sources) != 1 {
 			t.Errorf("the agent is %+v", a)
 		}
+	})
+}
+
+// TestProblem has an agent say that its disk is full, by status and by hello, and that it is not any more.
+func TestProblem(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, id, stop := enrolled(t)
+		defer stop()
+		expect := func(want string) {
+			t.Helper()
+			if a := status(t, r); a.Problem != want {
+				t.Errorf("problem %q, want %q", a.Problem, want)
+			}
+		}
+		hello := wire.Hello{AgentID: id, Problem: "the disk is full"}
+		if err := r.Connected(t.Context(), hello, 0); err != nil {
+			t.Fatal(err)
+		}
+		expect("the disk is full")
+		r.Status(id, wire.StatusUpdate{})
+		expect("")
+		r.Status(id, wire.StatusUpdate{Problem: strings.Repeat("é", maxProblem)})
+		expect(strings.Repeat("é", maxProblem/2))
+		r.Disconnected(id)
+		hello.Problem = ""
+		if err := r.Connected(t.Context(), hello, 0); err != nil {
+			t.Fatal(err)
+		}
+		expect("")
 	})
 }
