@@ -4,21 +4,9 @@ import { Ladder } from "./ladder.js";
 import type { AttachOptions, CallOptions, ClientOptions, StartOptions } from "./options.js";
 import { Stream } from "./stream.js";
 import { defaultTiming, type Timing } from "./timing.js";
-import type { Agent, AgentMetricsAnswer, ListAgentsAnswer, ListSessionsAnswer, Session, StartResponse } from "./wire.gen.js";
-
-/** Who is logged in, and at what. */
-export interface Me {
-  subject: string;
-  expires_at: string;
-  server: { version: string };
-}
-
-/** How a new agent joins. */
-export interface Enrolment {
-  /** The line to paste at the new machine. */
-  command: string;
-  server: string;
-}
+import type {
+  Agent, AgentMetricsAnswer, Enrolment, ListAgentsAnswer, ListSessionsAnswer, Me, Session, StartResponse,
+} from "./wire.gen.js";
 
 /** For how long a stream tries to return when nothing is said, in seconds. */
 const MAX_OFFLINE = 30;

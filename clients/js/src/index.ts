@@ -1,5 +1,5 @@
 /** Client of a Spile server: the fleet, sessions, and live streams that resume by themselves. */
-export { SpileClient, type Enrolment, type Me } from "./client.js";
+export { SpileClient } from "./client.js";
 export {
   AgentOfflineError, ConflictError, ForbiddenError, NotFoundError, RateLimitedError, SessionEndedError, SpileError,
   UnauthorizedError, UnavailableError, ValidationError, type ErrorExtras,

@@ -1,14 +1,10 @@
 import { errorOf } from "./error.js";
-import { follow } from "./timing.js";
+import { follow, sleep } from "./timing.js";
 import { silent, streamPath, streamQuery, type Connection, type Dial } from "./transport.js";
-import type { Frame } from "./wire.gen.js";
+import type { Frame, PollAnswer } from "./wire.gen.js";
 
-/** The answer to one poll. */
-interface PollAnswer {
-  frames: Frame[];
-  cursor: string;
-  ended: boolean;
-}
+/** The least time between two polls that bring nothing, in milliseconds, whatever something between may answer. */
+const PAUSE = 200;
 
 /** Connects by asking again and again, which gets through anything that lets a web page through. */
 export function dialPoll(dial: Dial): Promise<Connection> {
@@ -31,10 +27,13 @@ class PollConnection implements Connection {
 
   async read(): Promise<readonly Frame[] | undefined> {
     while (!this.#ended) {
+      const asked = performance.now();
       const answer = await this.#ask();
       this.#cursor = answer.cursor || this.#cursor;
       this.#ended = answer.ended;
-      if (answer.frames.length > 0) return answer.frames;
+      // What they are is the schema's to say.
+      if (answer.frames.length > 0) return answer.frames as unknown as Frame[];
+      await sleep(Math.max(asked + PAUSE - performance.now(), 0), this.#abort.signal);
     }
     return undefined;
   }

@@ -1,4 +1,4 @@
-import { errorOf } from "./error.js";
+import { errorOf, SpileError } from "./error.js";
 import { follow, Watchdog } from "./timing.js";
 import { parseFrame, silent, streamPath, streamQuery, type Connection, type Dial } from "./transport.js";
 import type { Frame } from "./wire.gen.js";
@@ -109,6 +109,7 @@ class SSEConnection implements Connection {
       }
     } catch (cause) {
       if (this.#abort.signal.aborted) throw this.#abort.signal.reason;
+      if (cause instanceof SpileError) throw cause;
       throw this.#dial.http.unreachable(cause);
     } finally {
       this.#watchdog.stop();

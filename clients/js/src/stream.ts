@@ -167,7 +167,7 @@ export class Stream implements AsyncIterable<LogFrame> {
 
   /** The logs up to the end of the session. Leaving the loop early closes the stream. */
   [Symbol.asyncIterator](): AsyncIterableIterator<LogFrame> {
-    if (this.#iterator) throw new Error("a stream can be iterated once at a time");
+    if (this.#iterator && this.#over === undefined) throw new Error("a stream can be iterated once at a time");
     const iterator = new LogIterator({
       take: () => this.#take(), over: () => this.#over, leave: () => this.close(),
     });

@@ -2,7 +2,7 @@ import { errorOf, errorOfStatus, refusalOf, type SpileError } from "./error.js";
 import type { WebSocketClass, WebSocketLike } from "./options.js";
 import { follow, Watchdog } from "./timing.js";
 import { NoSuchWay, parseFrame, silent, streamPath, streamQuery, type Connection, type Dial } from "./transport.js";
-import type { Frame } from "./wire.gen.js";
+import type { Frame, TicketResponse } from "./wire.gen.js";
 
 /** The longest message: what a server keeps of a session, and one batch more. */
 const MAX_MESSAGE = 16 << 20;
@@ -58,7 +58,7 @@ export async function dialWebSocket(dial: Dial): Promise<Connection> {
   const Class = dial.WebSocket ?? (globalThis as { WebSocket?: WebSocketClass }).WebSocket;
   if (!Class) throw new NoSuchWay("there is no WebSocket here; install the package ws to have it");
   // Such a WebSocket sends no headers, so the right to watch goes into the URL, good for once.
-  const { ticket } = await dial.http.json<{ ticket: string }>({
+  const { ticket } = await dial.http.json<TicketResponse>({
     method: "POST", path: "/stream/ticket", body: { session_id: dial.sessionId }, signal: dial.signal,
   });
   return new SocketConnection(dial, new Class(dial.http.url(path, { ...query, ticket }, true)));

@@ -174,6 +174,57 @@ export interface Health {
   status: "ok" | "ready";
 }
 
+export interface TicketRequest {
+  session_id: string;
+}
+
+export interface TicketResponse {
+  ticket: string;
+  expires_in_seconds: number;
+}
+
+export interface LoginRequest {
+  token: string;
+}
+
+export interface Me {
+  subject: string;
+  expires_at: string;
+  server: {
+    version: string;
+  };
+}
+
+export interface Enrolment {
+  /** A line for a POSIX shell; the enrolment token is in it */
+  command: string;
+  /** The server's URL */
+  server: string;
+}
+
+export interface PollAnswer {
+  /** Frames of frames.schema.json */
+  frames: Record<string, unknown>[];
+  /** What the next poll passes as after; every stream takes it */
+  cursor: string;
+  /** The last of the frames is session_ended */
+  ended: boolean;
+}
+
+export interface Beacon {
+  type: "beacon";
+  n: number;
+  sent_at: string;
+  pad: string;
+  /** How the request arrived; only with the first */
+  request?: {
+    method: string;
+    proto: string;
+    host: string;
+    headers: Record<string, string[]>;
+  };
+}
+
 export type Labels = Record<string, string>;
 
 /** A list of words, as the server answers it. */
