@@ -1,5 +1,5 @@
 import type { Gap, Log } from './frames';
-import { BadPattern, compile, finds, type Mark } from './highlight';
+import { BadPattern, compile, finds } from './highlight';
 import { haystack } from './haystack';
 import { Heights } from './heights';
 import { Histogram } from './histogram';
@@ -10,6 +10,9 @@ import { Found, View } from './view';
 
 /** How near to the oldest kept line a reader may be before the page stops taking in more. */
 const NEAR_THE_EDGE = 200;
+
+/** How many names of metadata are offered as columns: strangers choose them. */
+const MAX_KEYS = 200;
 
 /**
  * What is in the list: the kept items, those that the reader's narrowing lets through, their heights, what the search
@@ -31,7 +34,6 @@ export class Drawn {
   query = $state('');
   queryError = $state('');
   search = $state.raw<RegExp>();
-  marks = $state.raw<Mark[]>([]);
   following = $state(true);
   /** The id of the line that the reader chose, -1 for none. */
   active = $state(-1);
@@ -48,7 +50,10 @@ export class Drawn {
 
   addLog(log: Log): void {
     this.histogram.add(log.timestamp, log.level);
-    for (const key in log.metadata) this.#keys.set(key, (this.#keys.get(key) ?? 0) + 1);
+    for (const key in log.metadata) {
+      const count = this.#keys.get(key) ?? 0;
+      if (count > 0 || this.#keys.size < MAX_KEYS) this.#keys.set(key, count + 1);
+    }
     this.#take(this.store.addLog(log));
   }
 

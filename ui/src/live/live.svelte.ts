@@ -4,6 +4,7 @@ import { cursorText, type Position } from './cursor';
 import type { Accounts, Gap, Log } from './frames';
 import { Drawn } from './drawn.svelte';
 import { Held } from './held';
+import { app } from '../shell/app.svelte';
 import { clock } from '../shell/clock.svelte';
 
 /** How often what came is drawn, in milliseconds: often enough to look live, seldom enough to leave the page idle. */
@@ -105,6 +106,9 @@ export class Live {
     this.paused = false;
     this.pausedBecause = '';
     this.drawn.follow();
+    if (this.#held.events > 0) {
+      this.drawn.addNote('info', `From here on: ${this.#held.events.toLocaleString('en')} events that came while paused.`);
+    }
     for (const frame of this.#held.take()) {
       if ('gap' in frame) this.drawn.addGap(frame.gap);
       else if ('log' in frame) this.drawn.addLog(frame.log);
@@ -160,7 +164,12 @@ export class Live {
       if (f.event === 'history_end') this.historyDone = true;
     });
     stream.on('connection', (state) => this.#connection(stream, state));
-    stream.on('error', (err) => this.#note('warn', `The stream told an error: ${err.message}`));
+    stream.on('error', (err, fatal) => {
+      if (stream !== this.#stream) return;
+      if (!fatal) this.#note('warn', `The stream told an error: ${err.message}`);
+      else if (err instanceof SessionEndedError) void this.#reread();
+      else this.#failed(err);
+    });
     stream.on('end', (f) => {
       this.accounts = f.accounts;
       this.#ended(f.reason);
@@ -200,7 +209,7 @@ export class Live {
     stream.close();
   }
 
-  #connection(stream: Stream, state: { connected: boolean; attempt: number; wait: number; error?: Error | undefined }): void {
+  #connection(stream: Stream, state: { connected: boolean; attempt: number; wait: number; error?: Error }): void {
     if (stream !== this.#stream) return;
     this.attempt = { count: state.attempt, wait: state.wait, error: state.error?.message ?? '' };
     if (state.connected === this.connected) return;
@@ -222,6 +231,7 @@ export class Live {
   }
 
   #failed(err: unknown): void {
+    if (app.refused(err)) return;
     this.phase = 'failed';
     this.failure = err instanceof SpileError || err instanceof Error ? err.message : String(err);
   }

@@ -1,0 +1,66 @@
+import { kept } from '../shell/kept';
+
+/** A key and what it does. keys is what KeyboardEvent.key says; two of them are pressed after one another. */
+export interface Key { keys: string; does: string; run: () => void }
+
+/** Keys that belong together on the help sheet. */
+export interface KeyGroup { title: string; keys: Key[] }
+
+const SETTING = 'spile.keys';
+
+/** How long the second key of a pair may take. */
+const PAIR_MS = 1200;
+
+/**
+ * The keys that are alive now: those of the page and those of the view that is open. Keys of one letter can be turned
+ * off, since speech input types them.
+ */
+class Keys {
+  groups = $state.raw<KeyGroup[]>([]);
+  single = $state(kept.get(SETTING) !== 'off');
+  #first = '';
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  /** Adds a group and returns what removes it; for $effect. */
+  add(group: KeyGroup): () => void {
+    this.groups = [...this.groups, group];
+    return () => { this.groups = this.groups.filter((one) => one !== group); };
+  }
+
+  setSingle(on: boolean): void {
+    this.single = on;
+    kept.set(SETTING, on ? 'on' : 'off');
+  }
+
+  handle = (event: KeyboardEvent): void => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || !this.single) return;
+    if (typing(event.target) || document.querySelector('dialog[open]')) return;
+    const pressed = this.#first ? `${this.#first} ${event.key}` : event.key;
+    this.#first = '';
+    clearTimeout(this.#timer);
+    const all = this.groups.flatMap((group) => group.keys);
+    const hit = all.find((one) => one.keys === pressed);
+    if (hit) {
+      if (claims(event)) return;
+      event.preventDefault();
+      hit.run();
+    } else if (all.some((one) => one.keys.startsWith(`${pressed} `))) {
+      this.#first = pressed;
+      this.#timer = setTimeout(() => { this.#first = ''; }, PAIR_MS);
+    }
+  };
+}
+
+function typing(target: EventTarget | null): boolean {
+  if (!(target instanceof HTMLElement)) return false;
+  if (target instanceof HTMLInputElement) return !['checkbox', 'radio', 'button'].includes(target.type);
+  return target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement || target.isContentEditable;
+}
+
+/** Whether the element in focus does something of its own with the key. */
+function claims(event: KeyboardEvent): boolean {
+  const own = event.key === 'Enter' || event.key === ' ';
+  return own && event.target instanceof HTMLElement && event.target.closest('button, a, summary, input') !== null;
+}
+
+export const keys = new Keys();
