@@ -26,6 +26,7 @@ type pipeline struct {
 	// next is the index in the block of the next line to look at, counted how far lines were counted.
 	next, counted int
 	bytes         int64 // bytes read so far
+	shares        shares
 
 	ev      event.Event
 	scratch []byte
@@ -36,12 +37,14 @@ type place struct {
 	parser   parse.Parser
 	at       json.RawMessage // the identity as the journal holds it
 	printLen int             // of at
+	took     int             // bytes of frames of late; see shares
 }
 
 // begin prepares for a new block.
 func (p *pipeline) begin(b *source.Block) {
 	if len(p.places) >= maxPlaces {
 		clear(p.places)
+		p.shares = shares{}
 	}
 	p.place = p.places[b.Place]
 	if p.place == nil {

@@ -68,8 +68,8 @@ func (s *session) line(start, end int) bool {
 		return true
 	}
 	if reason := s.noRoom(); reason != "" {
-		if s.desc.Mode == wire.ModeComplete || s.history {
-			return false // what is history already does not become older by waiting
+		if s.waits() {
+			return false
 		}
 		s.settle(start, reason)
 		s.out.Drop(reason)
@@ -79,6 +79,10 @@ func (s *session) line(start, end int) bool {
 	s.add(start, end, raw)
 	return true
 }
+
+// waits says whether what finds no room waits for it, and is not dropped. What is history already does not become older
+// by waiting.
+func (s *session) waits() bool { return s.desc.Mode == wire.ModeComplete || s.history }
 
 // settle brings the outbox up to index start if what comes next makes it write a record.
 func (s *session) settle(start int, reason string) {
@@ -91,7 +95,7 @@ func (s *session) settle(start int, reason string) {
 func (s *session) noRoom() string {
 	if !s.out.Accepting() {
 		s.out.Pump(s.link)
-		if !s.out.Accepting() {
+		if !s.out.Accepting() && (s.waits() || !s.pipe.shares.little(s.pipe.place) || !s.out.Spare()) {
 			return wire.ReasonBufferOverrun
 		}
 	}
@@ -110,6 +114,7 @@ func (s *session) add(start, end int, raw []byte) {
 	p.scratch = p.frame.members(p.scratch[:0], &p.ev, frameOrigin{
 		path: b.Path, offset: b.From + int64(start), cutFrom: b.CutFrom, raw: raw,
 	})
+	p.shares.took(p.place, len(p.scratch))
 	to := min(int64(end)+1, int64(len(b.Data)))
 	s.out.Add(p.scratch, p.mark(b, b.From), uplink.Range{
 		From: b.From + int64(start), To: b.From + to, CutFrom: b.CutFrom,

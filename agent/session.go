@@ -250,6 +250,7 @@ func (s *session) tick() {
 		// The link's queue was full.
 		s.announce()
 	}
+	s.pipe.shares.fade()
 	if s.block == nil {
 		s.compact()
 		s.skipLag()

@@ -1,10 +1,13 @@
 package agent_test
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/spilelog/spile/agent/source/file"
 	"github.com/spilelog/spile/wire"
 )
 
@@ -63,4 +66,43 @@ func TestTrailingDropsAreToldOnceThereIsCredit(t *testing.T) {
 	b.server.send(t.Context(), conn, wire.LinkAck,
 		wire.Ack{Session: "sess_a", Epoch: 1, Item: 1, Credit: wire.WindowBytes, Attached: true})
 	b.gapsOf(wire.ReasonBufferOverrun, lines)
+}
+
+// TestFloodLeavesRoomForAQuietFile floods one file until nothing more of it is taken: the line of another one waits, and
+// comes when there is room again.
+func TestFloodLeavesRoomForAQuietFile(t *testing.T) {
+	const lines = 5000
+	b := newBench(t)
+	quiet := filepath.Join(filepath.Dir(b.log), "quiet.log")
+	if err := os.WriteFile(quiet, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b.cfg.Files = append(b.cfg.Files, file.Spec{Source: "quiet", Glob: quiet})
+	b.server.credit, b.server.ack = 2*wire.BatchBytes, false
+	b.start()
+	d := desire("sess_a", wire.Filters{})
+	d.Mode = wire.ModeLive
+	b.server.want(d)
+	b.report(wire.ReportOpen)
+	b.write(strings.Repeat(strings.Repeat("x", 100)+"\n", lines))
+	var before, after wire.AgentAccounts
+	for before.Seen < lines {
+		before = b.report(wire.ReportStats).Accounts
+	}
+	b.log = quiet
+	b.write("a quiet line\n")
+	for after.Seen <= lines {
+		after = b.report(wire.ReportStats).Accounts
+	}
+	if was, is := before.Dropped[wire.ReasonBufferOverrun], after.Dropped[wire.ReasonBufferOverrun]; was == 0 || is != was {
+		t.Errorf("dropped %d events of the flood, and %d with the quiet line", was, is)
+	}
+	b.server.mu.Lock()
+	b.server.ack, b.server.credit = true, wire.WindowBytes
+	conn := b.server.conn
+	b.server.mu.Unlock()
+	b.server.send(t.Context(), conn, wire.LinkAck,
+		wire.Ack{Session: "sess_a", Epoch: 1, Item: 1, Credit: wire.WindowBytes, Attached: true})
+	for receive(t, "frame", b.server.frames).Source != "quiet" {
+	}
 }

@@ -23,6 +23,13 @@ type Sender interface {
 	Send(msg []byte) bool
 }
 
+// What is sealed and not sent is bounded by spareItems and about spareBytes: two full batches, and room as for a third
+// for those who have little to say.
+const (
+	spareItems = 128
+	spareBytes = 3 * wire.BatchBytes
+)
+
 // OutboxOptions says what an outbox sends and with what it begins.
 type OutboxOptions struct {
 	Session string
@@ -106,6 +113,17 @@ func (o *Outbox) Accepting() bool {
 		return unsent == 0
 	}
 	return unsent == 0 || !o.Full()
+}
+
+// Spare says whether [Outbox.Add] may be called although the outbox is not accepting, for an event of somebody who had
+// little so far: beyond what others fill there is always some room for those.
+func (o *Outbox) Spare() bool {
+	unsent := o.items[o.sent:]
+	size := uint64(len(o.frames))
+	for i := range unsent {
+		size += unsent[i].cost
+	}
+	return len(unsent) < spareItems && size < spareBytes
 }
 
 // Full says whether the batch in the making should be sealed.

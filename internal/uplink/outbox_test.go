@@ -161,9 +161,9 @@ func (m *model) mark() uplink.Mark {
 	return uplink.Mark{Place: 1, At: json.RawMessage(`{}`), Offset: m.offset}
 }
 
-// add logs one event that passes; it is dropped if there is no room.
-func (m *model) add() {
-	if !m.out.Accepting() {
+// add logs one event that passes; it is dropped if there is no room, also not the room for those who had little.
+func (m *model) add(little bool) {
+	if !m.out.Accepting() && (!little || !m.out.Spare()) {
 		m.out.Drop(wire.ReasonBufferOverrun)
 		m.lines = append(m.lines, "")
 		m.offset += 10
@@ -204,7 +204,8 @@ func TestOutboxKeepsNumbersAndAccounts(t *testing.T) {
 		}
 		m.open()
 		rt.Repeat(map[string]func(*rapid.T){
-			"add":    func(*rapid.T) { m.add() },
+			"add":    func(*rapid.T) { m.add(false) },
+			"little": func(*rapid.T) { m.add(true) },
 			"filter": func(*rapid.T) { m.offset += 10; m.out.Advance(m.mark(), 1) },
 			"seal":   func(*rapid.T) { m.out.Seal() },
 			"pump": func(r *rapid.T) {
@@ -226,6 +227,45 @@ func TestOutboxKeepsNumbersAndAccounts(t *testing.T) {
 		})
 		m.drain()
 	})
+}
+
+// TestSpareIsBounded adds without end on a link that takes nothing: also what is spared for those who have little ends.
+func TestSpareIsBounded(t *testing.T) {
+	for name, size := range map[string]int{"small": 10, "large": wire.BatchBytes / 2} {
+		t.Run(name, func(t *testing.T) {
+			enc, err := zstd.NewWriter(nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			journal, _, err := uplink.OpenJournal(filepath.Join(t.TempDir(), "sess_x.journal"), false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out, err := uplink.NewOutbox(uplink.OutboxOptions{
+				Session: "sess_x", AgentID: "a", Journal: journal, Recovered: &uplink.Recovered{Epoch: 1}, Encoder: enc,
+				Log: slog.New(slog.DiscardHandler),
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			text := members(strings.Repeat("x", size))
+			added, bytes := 0, 0
+			for offset := int64(0); out.Accepting() || out.Spare(); offset += 20 {
+				if added++; added > 1000 {
+					t.Fatal("there is always more room")
+				}
+				bytes += len(text)
+				mark := uplink.Mark{Place: 1, At: json.RawMessage(`{}`), Offset: offset}
+				out.Add(text, mark, uplink.Range{From: offset, To: offset + 10})
+				out.Advance(mark, 1)
+				out.Drop(wire.ReasonBufferOverrun)
+				out.Advance(mark, 1)
+			}
+			if bytes > 4*wire.BatchBytes || added < 2 {
+				t.Errorf("%d events with %d bytes found room", added, bytes)
+			}
+		})
+	}
 }
 
 // drain sends everything and compares what arrived with what was logged.

@@ -1,6 +1,7 @@
 package file
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -33,6 +34,31 @@ func TestBusyFileKeepsNobodyWaiting(t *testing.T) {
 		}
 	}
 	t.Error("the busy file was read on and on")
+}
+
+// TestSkippingLeavesWhoIsNotBehind skips the flood of one file, and none of the few lines of others.
+func TestSkippingLeavesWhoIsNotBehind(t *testing.T) {
+	r := newRig(t)
+	names := []string{"busy.log", "one.log", "two.log"}
+	for _, name := range names {
+		r.write(name, "")
+	}
+	rd := r.open(source.Start{})
+	flood := strings.Repeat("a line of a file that is written without end\n", 3*blockSize/40)
+	r.write("busy.log", flood)
+	r.write("one.log", "one\n")
+	r.write("two.log", "two\n")
+	r.set.scan()
+	gaps := rd.SkipToEnd()
+	if len(gaps) != 1 || gaps[0].Bytes != int64(len(flood)) {
+		t.Fatalf("skipped %+v, want %d bytes of busy.log", gaps, len(flood))
+	}
+	var k taken
+	collect(t, rd, &k, atLeast(2))
+	slices.Sort(k.lines)
+	if !slices.Equal(k.lines, []string{"one", "two"}) || rd.Backlog() != 0 {
+		t.Errorf("lines %q, backlog %d", k.lines, rd.Backlog())
+	}
 }
 
 // quietUnseen says whether the tracker has not yet seen what quiet.log has.

@@ -234,9 +234,15 @@ func (r *reader) Positions() []source.Position {
 func (r *reader) Backlog() int64 {
 	var sum int64
 	for _, l := range r.lanes {
-		for _, c := range l.cursors {
-			sum += max(0, c.gen.size.Load()-c.off)
-		}
+		sum += l.backlog()
+	}
+	return sum
+}
+
+// backlog is what the reader has not read of a path.
+func (l *lane) backlog() (sum int64) {
+	for _, c := range l.cursors {
+		sum += max(0, c.gen.size.Load()-c.off)
 	}
 	return sum
 }
@@ -252,11 +258,23 @@ func (r *reader) passed(c *cursor) {
 	}
 }
 
-// SkipToEnd implements [source.Reader].
+// SkipToEnd implements [source.Reader]. It leaves what can be read in a moment to those who have less than half of what
+// would be their share: it is not for the few lines of a quiet file that the reader lags.
 func (r *reader) SkipToEnd() []source.Gap {
 	r.take()
+	parts := 0
+	for _, l := range r.lanes {
+		if l.backlog() > 0 {
+			parts++
+		}
+	}
+	total, left := r.Backlog(), int64(0)
 	var gaps []source.Gap
 	for _, l := range r.lanes {
+		if has := l.backlog(); 2*has*int64(parts) < total && left+has <= blockSize {
+			left += has
+			continue
+		}
 		for _, c := range l.cursors {
 			from := c.off
 			if c.gen.packed != "" {
