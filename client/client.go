@@ -116,22 +116,34 @@ func (c *Client) unreachable(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	// The URL is told once, by us; url.Error would tell it with the query.
+	return wire.Errorf(wire.CodeUnavailable, "reach %s: %v", c.base, plain(err))
+}
+
+// plain is err without the URL, which is told once, by us; url.Error would tell it with the query.
+func plain(err error) error {
 	if wrapped := (*url.Error)(nil); errors.As(err, &wrapped) {
-		err = wrapped.Err
+		return wrapped.Err
 	}
-	return wire.Errorf(wire.CodeUnavailable, "reach %s: %v", c.base, err)
+	return err
 }
 
 // refusal is the error of an answer that is none of success: the body if it is an error of ours, else one by the
 // status alone, as a proxy in between would answer.
 func refusal(status int, body []byte) *wire.Error {
-	var e wire.Error
-	if json.Unmarshal(body, &e) == nil && e.Code != "" {
-		return &e
+	if isRefusal(body) {
+		var e wire.Error
+		if json.Unmarshal(body, &e) == nil {
+			return &e
+		}
 	}
 	text := http.StatusText(status)
 	return wire.Errorf(codeOf(status), "the server answered %d %s", status, text)
+}
+
+// isRefusal says whether the body of an answer is a refusal by the server itself.
+func isRefusal(body []byte) bool {
+	var e wire.Error
+	return json.Unmarshal(body, &e) == nil && e.Code != ""
 }
 
 // codeOf is the most general code with an HTTP status.

@@ -117,7 +117,7 @@ func (s *Stream) accept(line []byte) (Frame, bool, error) {
 		}
 		frame := Frame{Control: control, Line: line}
 		s.observe(frame)
-		return frame, s.control(control), nil
+		return frame, s.control(control) && (s.opts.AllEvents || control.Event.Default()), nil
 	}
 	return Frame{}, false, nil
 }

@@ -6,11 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
-	"net/url"
 	"time"
-
-	"github.com/coder/websocket"
 
 	"github.com/spilelog/spile/internal/backoff"
 	"github.com/spilelog/spile/wire"
@@ -35,6 +31,15 @@ const (
 type StreamOptions struct {
 	// After is where to begin: after these positions. Nil begins where the server says.
 	After wire.Cursor
+	// From overrides where a stream without After begins. A stream of a session that its caller has just opened begins
+	// with BeginStart: then nothing is lost either when the first connection breaks before it has brought anything.
+	From Begin
+	// Transports are the ways to try, in this order; nil means [Transports].
+	Transports []Transport
+	// FirstFrame is how long each but the last of them may take to its first frame; zero means DefaultFirstFrame.
+	FirstFrame time.Duration
+	// OnFallback, when not nil, is called when the stream goes on by another transport.
+	OnFallback func(Fallback)
 	// AllEvents asks for the control frames that a stream does not carry by default.
 	AllEvents bool
 	// MaxOffline is how long to try to return to a lost server; zero means DefaultMaxOffline.
@@ -48,6 +53,19 @@ type StreamOptions struct {
 	// Rand is for the waits between attempts, see [backoff.Backoff]; nil means a random one.
 	Rand func() float64
 }
+
+// Begin says where a stream without a cursor begins.
+type Begin string
+
+// The beginnings.
+const (
+	// BeginDefault is where the server says: the first viewer at the session's origin, others at now in live mode.
+	BeginDefault Begin = ""
+	// BeginStart is the session's origin.
+	BeginStart Begin = "start"
+	// BeginNow is now.
+	BeginNow Begin = "now"
+)
 
 // ConnStatus tells about a stream's connection.
 type ConnStatus struct {
@@ -78,27 +96,79 @@ type Stream struct {
 	backoff backoff.Backoff
 
 	at    positions
-	conn  *websocket.Conn
+	conn  connection
 	rest  []byte
 	ended bool
+	// rung is the place of the transport in use in opts.Transports; worked says of each whether it ever did.
+	rung   int
+	worked []bool
+	// probing says that the stream polls until transport next was tried, since others did not work, for which why is
+	// the reason.
+	probing bool
+	next    int
+	why     error
+	// polled is the cursor of the last poll's answer, which names our place at the server; pollWait is how long a poll
+	// waits.
+	polled   string
+	pollWait time.Duration
 	// fromStart says that nothing was read yet and that this viewer is owed the session from its beginning.
 	fromStart bool
 }
 
-// Stream connects to a session. The first connection is tried once; its refusal is the error.
+// Stream connects to a session. Each transport is tried once; if none works, the first one's refusal is the error.
 func (c *Client) Stream(ctx context.Context, sessionID string, o StreamOptions) (*Stream, error) {
 	if o.MaxOffline <= 0 {
 		o.MaxOffline = DefaultMaxOffline
 	}
+	if o.FirstFrame <= 0 {
+		o.FirstFrame = DefaultFirstFrame
+	}
+	if len(o.Transports) == 0 {
+		o.Transports = Transports()
+	}
+	if err := checkTransports(o.Transports); err != nil {
+		return nil, err
+	}
+	switch o.From {
+	case BeginDefault, BeginStart, BeginNow:
+	default:
+		return nil, wire.Invalid("from", "%q must be start or now", o.From)
+	}
 	s := &Stream{
 		client: c, session: sessionID, opts: o,
 		backoff: backoff.Backoff{Min: minWait, Max: maxWait, Rand: o.Rand},
+		worked:  make([]bool, len(o.Transports)), pollWait: wire.PollWait,
 	}
 	s.at.seed(o.After)
 	if err := s.connect(ctx); err != nil {
 		return nil, err
 	}
 	return s, nil
+}
+
+// Attach is [Client.Stream] under the name that the other clients have for it.
+func (c *Client) Attach(ctx context.Context, sessionID string, o StreamOptions) (*Stream, error) {
+	return c.Stream(ctx, sessionID, o)
+}
+
+// StartStream opens a session and reads it from its beginning. Whoever leaves the stream before its end stops the
+// session with [Client.Stop], or leaves it to its time limit. If the stream cannot be had the session is stopped.
+func (c *Client) StartStream(
+	ctx context.Context, req wire.StartRequest, o StreamOptions,
+) (*Stream, *wire.StartResponse, error) {
+	started, err := c.Start(ctx, req)
+	if err != nil {
+		return nil, nil, err
+	}
+	o.From = BeginStart
+	stream, err := c.Stream(ctx, started.SessionID, o)
+	if err != nil {
+		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), dialTimeout)
+		defer cancel()
+		_, late := c.Stop(stopping, started.SessionID)
+		return nil, nil, errors.Join(err, late)
+	}
+	return stream, started, nil
 }
 
 // Next returns the next frame, waiting for it. After the frame session_ended it returns io.EOF. When ctx ends while it
@@ -130,6 +200,14 @@ func (s *Stream) Dry() bool { return len(s.rest) == 0 }
 // Cursor is where the stream stands: after every frame that Next returned.
 func (s *Stream) Cursor() wire.Cursor { return s.at.cursor() }
 
+// Transport is the way on which the stream's frames come now.
+func (s *Stream) Transport() Transport {
+	if s.probing {
+		return TransportPoll
+	}
+	return s.opts.Transports[s.rung]
+}
+
 // Close drops the connection; the session goes on. A second call does nothing.
 func (s *Stream) Close() error {
 	s.ended, s.rest = true, nil
@@ -151,29 +229,31 @@ func (s *Stream) fill(ctx context.Context) error {
 		return err
 	}
 	if s.conn == nil {
-		if err := s.reconnect(ctx, nil); err != nil {
-			return err
-		}
+		return s.reconnect(ctx, nil)
+	}
+	if s.probing {
+		return s.tryProbed(ctx)
 	}
 	readCtx, cancel := context.WithTimeout(ctx, silence)
-	kind, message, err := s.conn.Read(readCtx)
+	message, err := s.conn.read(readCtx)
 	cancel()
+	broke := (*wire.Error)(nil)
 	switch {
-	case err == nil && kind == websocket.MessageText:
+	case err == nil:
 		s.backoff.Reset()
 		s.rest = message
 		return nil
-	case err == nil:
-		s.drop()
-		return wire.Errorf(wire.CodeInternal, "the server sent a binary message on a stream")
 	case ctx.Err() != nil:
 		s.drop()
 		return ctx.Err()
+	case errors.As(err, &broke) || !passing(s.told(err)):
+		s.drop()
+		return s.told(err)
 	case errors.Is(err, context.DeadlineExceeded):
 		err = fmt.Errorf("nothing heard for %v", silence)
 	}
 	s.drop()
-	return s.reconnect(ctx, err)
+	return s.reconnect(ctx, plain(err))
 }
 
 // reconnect tries to return until MaxOffline is over or the server refuses.
@@ -205,53 +285,11 @@ func (s *Stream) reconnect(ctx context.Context, why error) error {
 	}
 }
 
-// connect opens a connection that begins after the stream's positions.
-func (s *Stream) connect(ctx context.Context) error {
-	query := url.Values{"batch": {"1"}}
-	if s.opts.AllEvents {
-		query.Set("events", "all")
-	}
-	if after := s.at.cursor(); len(after) > 0 {
-		query.Set("after", after.String())
-	} else if s.fromStart {
-		query.Set("from", "start")
-	}
-	header := http.Header{}
-	s.client.authorize(header)
-	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
-	defer cancel()
-	target := s.client.base + wire.BasePath + "/stream/ws/" + url.PathEscape(s.session) + "?" + query.Encode()
-	//nolint:bodyclose // the library has closed the connection and put a buffer in the body's place
-	conn, resp, err := websocket.Dial(ctx, target, &websocket.DialOptions{
-		HTTPClient: s.client.http, HTTPHeader: header, CompressionMode: websocket.CompressionDisabled,
-	})
-	if err != nil {
-		return s.dialError(ctx, resp, err)
-	}
-	conn.SetReadLimit(maxMessage)
-	s.conn = conn
-	return nil
-}
-
-// dialError is the error of a connection that was not made: the server's refusal if it gave one.
-func (s *Stream) dialError(ctx context.Context, resp *http.Response, err error) error {
-	if resp == nil || resp.StatusCode == http.StatusSwitchingProtocols {
-		return s.client.unreachable(ctx, err)
-	}
-	var body []byte
-	if resp.Body != nil {
-		// What cannot be read of a refusal is made up for by its status.
-		body, _ = io.ReadAll(io.LimitReader(resp.Body, wire.MaxBody))
-	}
-	return refusal(resp.StatusCode, body)
-}
-
 // drop closes the connection without waiting for the other side.
 func (s *Stream) drop() {
 	if s.conn != nil {
-		// The connection is given up; there is nobody who could do anything about an error.
-		_ = s.conn.CloseNow()
-		s.conn = nil
+		s.conn.drop()
+		s.conn, s.probing = nil, false
 	}
 }
 
