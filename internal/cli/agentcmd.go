@@ -165,7 +165,8 @@ func (a *app) runAgent(ctx context.Context, cfg agentFile, flags *agentFlags) er
 		specs[i] = file.Spec{Source: entry.Source, Glob: entry.Glob}
 	}
 	member, err := agent.New(agent.Config{
-		Server: cfg.Server, EnrolTokenFile: cfg.EnrolTokenFile, EnrolToken: a.Getenv("SPILE_ENROL_TOKEN"), Data: cfg.Data, Name: cfg.Name, Labels: cfg.Labels,
+		Server: cfg.Server, EnrolTokenFile: cfg.EnrolTokenFile, EnrolToken: a.Getenv("SPILE_ENROL_TOKEN"),
+		Data: cfg.Data, Name: cfg.Name, Labels: cfg.Labels,
 		Files: specs, MaxSession: time.Duration(cfg.MaxSession), MaxRate: cfg.MaxRate, Version: version(), Log: log,
 	})
 	if err != nil {

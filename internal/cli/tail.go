@@ -161,7 +161,13 @@ func (t *tailing) run(ctx context.Context) (err error) {
 	// Reading outlives ctx, so that the end of a stopped session, with its accounts, is still read.
 	reading, stopReading := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopReading()
-	options := client.StreamOptions{AllEvents: true, OnStatus: t.notices.connection}
+	options := client.StreamOptions{
+		AllEvents: true, OnStatus: t.notices.connection, OnFallback: t.notices.fallback,
+		Transports: t.flags.transports,
+	}
+	if t.own {
+		options.From = client.BeginStart
+	}
 	if t.flags.verify {
 		t.verifier = &client.Verifier{Origin: t.own}
 		options.Observe = t.verifier.Take

@@ -31,6 +31,8 @@ type tailFlags struct {
 	expect   uint64
 	quiet    bool
 	verify   bool
+	// transports are the ways to the stream that are tried.
+	transports transports
 }
 
 // forMargin is by how much a session outlives --for, so that it is stopped and does not time out.
@@ -87,7 +89,9 @@ func (t *tailFlags) add(cmd *cobra.Command) {
 	f.StringVar(&t.reason, "reason", "", "why, for the record")
 	f.BoolVarP(&t.quiet, "quiet", "q", false, "no notices but gaps and errors")
 	f.BoolVar(&t.verify, "verify", false, "check that nothing is missing, doubled or miscounted; else exit with 4")
+	f.Var(&t.transports, "transport", "ways to try: auto, or some of websocket, sse, poll")
 	fromEnv(f, "output", "SPILE_OUTPUT")
+	fromEnv(f, "transport", "SPILE_TRANSPORT")
 	for name, words := range map[string][]string{
 		"level": levelWords(), "min-level": levelWords(), "output": outputNames(),
 		"mode": {string(wire.ModeLive), string(wire.ModeComplete)}, "columns": ownColumns(),
