@@ -108,7 +108,17 @@ type Position struct {
 	// Print is the CRC-64 (ECMA) of the place's first PrintLen bytes; PrintLen grows with the file to a limit.
 	Print    uint64 `json:"print"`
 	PrintLen int    `json:"print_len"`
-	Offset   int64  `json:"offset"`
+	// PrintAt is the offset of those bytes: behind the hole that a stale writer left, else 0.
+	PrintAt int64 `json:"print_at,omitempty"`
+	Offset  int64 `json:"offset"`
+	// Born is when the file with Inode was made, in nanoseconds of Unix time, which tells it from a later one with the
+	// same number; 0 where the file system does not say.
+	Born int64 `json:"born,omitempty"`
+	// Modified is when the place was last written, by an earlier look, in nanoseconds of Unix time: what was written
+	// since was written later. 0 where it is not known.
+	Modified int64 `json:"modified,omitempty"`
+	// Size is how much the place had then, or less.
+	Size int64 `json:"size,omitempty"`
 	// Packed, when not empty, says how the file is compressed, by the ending of its name without the dot. Device and
 	// Inode are then those of the compressed file; Print and Offset count what it holds.
 	Packed string `json:"packed,omitempty"`

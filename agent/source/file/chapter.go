@@ -44,7 +44,7 @@ func (r *reader) survey(chapters []*chapter, start source.Start) {
 		}
 		if c.gen.packed == "" && !ch.broken {
 			r.steady(c, func(h *handle) {
-				ch.head, ch.timed = c.gen.head.Load().bytes, false
+				ch.head, ch.timed = c.gen.head.Load().start(), false
 				if h != nil && timeOf != nil {
 					_, ch.first, ch.timed = firstTimed(h.f, 0, c.end, timeOf)
 				}
@@ -62,7 +62,7 @@ func (r *reader) surveyPacked(ch *chapter, timeOf func([]byte) (time.Time, bool)
 	var err error
 	ch.head, ch.first, ch.timed, ch.cursor.cost, err = peek(h.f, g.packed, r.set.limits, timeOf)
 	ch.broken = err != nil
-	g.head.Store(newHead(ch.head))
+	g.head.Store(newHead(0, ch.head))
 }
 
 // inOrder sorts chapters by age, the oldest first and the live file last: by their lines' own times; where no line has

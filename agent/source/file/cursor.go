@@ -265,8 +265,8 @@ func (r *reader) bytes(c *cursor, size int64) ([]byte, bool) {
 	if !bytes.Equal(buf[:c.nbefore], c.before[:c.nbefore]) {
 		return nil, false
 	}
-	if head := c.gen.head.Load().bytes; from < int64(len(head)) {
-		known := head[from:]
+	if h := c.gen.head.Load(); from >= h.from && from < h.from+int64(len(h.bytes)) {
+		known := h.bytes[from-h.from:]
 		if n := min(len(known), len(buf)); !bytes.Equal(known[:n], buf[:n]) {
 			return nil, false
 		}

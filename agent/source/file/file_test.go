@@ -14,7 +14,7 @@ import (
 )
 
 // deadline bounds every wait of these tests.
-const deadline = 5 * time.Second
+const deadline = 30 * time.Second
 
 // rig is a set that runs on a folder of its own.
 type rig struct {

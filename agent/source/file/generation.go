@@ -41,6 +41,7 @@ type generation struct {
 	source   string
 	path     string
 	dev, ino uint64
+	born     int64 // in nanoseconds of Unix time, 0 where the file system does not say
 	// hollow says that the generation began with a truncation, so that a stale writer may leave a hole before its
 	// first byte.
 	hollow bool
@@ -51,6 +52,8 @@ type generation struct {
 	rotated string
 	// why is the reason of the gap at its end, truncated where it is empty.
 	why string
+	// gone is the position whose bytes are gone, where the generation stands for nothing else.
+	gone *source.Position
 
 	// handle is nil where the bytes exist no more.
 	handle atomic.Pointer[handle]
@@ -63,7 +66,9 @@ type generation struct {
 	torn atomic.Bool
 	// sealed says that size never grows again.
 	sealed atomic.Bool
-	refs   atomic.Int32
+	// modified is mtime in nanoseconds of Unix time, of the look that size is of.
+	modified atomic.Int64
+	refs     atomic.Int32
 
 	// The rest belongs to the tracker, under Set.mu.
 	seen    int64     // the size at the last look, which flushLocked publishes
@@ -94,11 +99,24 @@ func (g *generation) release() {
 }
 
 func (g *generation) position(offset int64) source.Position {
-	h := g.head.Load()
-	return source.Position{
-		Source: g.source, Path: g.path, Device: g.dev, Inode: g.ino,
-		Print: h.crc, PrintLen: len(h.bytes), Offset: offset, Packed: string(g.packed),
+	if g.gone != nil {
+		return *g.gone
 	}
+	h := g.head.Load()
+	p := source.Position{
+		Source: g.source, Path: g.path, Device: g.dev, Inode: g.ino, Born: g.born,
+		Print: h.crc, PrintLen: len(h.bytes), PrintAt: h.from, Offset: offset, Packed: string(g.packed),
+	}
+	if g.packed == "" {
+		p.Modified, p.Size = g.modified.Load(), max(g.size.Load(), g.lost.Load())
+	}
+	return p
+}
+
+// publish lets the readers see what was last seen.
+func (g *generation) publish() {
+	g.modified.Store(g.mtime.UnixNano())
+	g.size.Store(g.seen)
 }
 
 // same says whether the bytes that the tracker last saw are still there.
@@ -117,18 +135,24 @@ func (g *generation) same(f *os.File) bool {
 // grow notes size after it has read what later looks compare. It is published by flushLocked, so that older generations
 // that the same pass finds come first.
 func (g *generation) grow(f *os.File, size int64) bool {
-	if h := g.head.Load(); len(h.bytes) < headSize && int64(len(h.bytes)) < size {
-		b, err := readHead(f, int(min(size, headSize)))
-		if err != nil || !bytes.HasPrefix(b, h.bytes) {
-			return false
+	if h := g.head.Load(); len(h.bytes) < headSize {
+		from := h.from
+		if len(h.bytes) == 0 {
+			from = g.dataStart(f, size)
 		}
-		g.head.Store(newHead(b))
+		if n := min(size-from, headSize); n > int64(len(h.bytes)) {
+			b, err := readAt(f, from, int(n))
+			if err != nil || !bytes.HasPrefix(b, h.bytes) {
+				return false
+			}
+			g.head.Store(newHead(from, b))
+		}
 	}
 	mark := make([]byte, min(size, window))
 	if n, _ := f.ReadAt(mark, size-int64(len(mark))); n < len(mark) {
 		return false
 	}
-	if h := g.head.Load(); !h.begins(f) { // the mark may be of another life
+	if h := g.head.Load(); len(h.bytes) > 0 && !h.begins(f) { // the mark may be of another life
 		return false
 	}
 	g.mark = mark

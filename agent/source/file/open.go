@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -18,6 +19,16 @@ func identity(info fs.FileInfo) (dev, ino uint64) {
 		return uint64(st.Dev), st.Ino
 	}
 	return 0, 0
+}
+
+// born is when a file was made, in nanoseconds of Unix time; 0 where the file system does not say.
+func born(f *os.File) int64 {
+	var st unix.Statx_t
+	err := unix.Statx(int(f.Fd()), "", unix.AT_EMPTY_PATH|unix.AT_STATX_DONT_SYNC, unix.STATX_BTIME, &st)
+	if err != nil || st.Mask&unix.STATX_BTIME == 0 {
+		return 0
+	}
+	return st.Btime.Sec*int64(time.Second) + int64(st.Btime.Nsec)
 }
 
 // resolve says which file a path names. Only a last link is followed, and only within its folder or to a file that a

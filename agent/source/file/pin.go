@@ -1,6 +1,7 @@
 package file
 
 import (
+	"bytes"
 	"errors"
 	"io/fs"
 	"os"
@@ -198,7 +199,7 @@ func (s *Set) pinOneLocked(f *folder, rel *relative, room bool) (*chapter, bool)
 		g.sealed.Store(true)
 		return ch, true
 	}
-	if t := rel.track; t.gen != nil && t.gen.copied(file, info.Size()) {
+	if t := rel.track; t.gen != nil && t.gen.copied(file, info) {
 		g.release()
 		return nil, true
 	}
@@ -206,7 +207,7 @@ func (s *Set) pinOneLocked(f *folder, rel *relative, room bool) (*chapter, bool)
 		g.release()
 		return nil, false
 	}
-	g.size.Store(g.seen)
+	g.publish()
 	g.sibling = b
 	s.draining[g.retain()] = struct{}{} // a stale writer may go on
 	return ch, true
@@ -232,7 +233,7 @@ func (s *Set) unreadableLocked(rel *relative) *chapter {
 	s.lastID++
 	g := &generation{place: s.lastID, source: rel.track.source, path: rel.track.path, dev: rel.id.dev, ino: rel.id.ino}
 	g.why, g.rotated = wire.ReasonUnreadable, rel.path
-	g.head.Store(newHead(nil))
+	g.head.Store(newHead(0, nil))
 	g.lost.Store(rel.size)
 	g.torn.Store(true)
 	g.sealed.Store(true)
@@ -241,22 +242,26 @@ func (s *Set) unreadableLocked(rel *relative) *chapter {
 }
 
 // copied says whether the file is a copy of the beginning of what is followed as g.
-func (g *generation) copied(f *os.File, size int64) bool {
+func (g *generation) copied(f *os.File, copied fs.FileInfo) bool {
 	h := g.handle.Load()
 	info, err := h.f.Stat()
-	if err != nil || size > info.Size() {
+	if err != nil || copied.Size() > info.Size() {
 		return false
 	}
-	head, err := readHead(f, headSize)
-	if err != nil || !startsAlike(g.head.Load().bytes, head) {
+	if copied.Size() == info.Size() && copied.ModTime().Before(info.ModTime()) {
+		return false // a life that was the same
+	}
+	return sameBytes(f, h.f, 0, copied.Size()) && sameBytes(f, h.f, copied.Size()-keepBuffer, copied.Size())
+}
+
+// sameBytes compares what two files have between two offsets, no more than one buffer of it.
+func sameBytes(a, b *os.File, from, to int64) bool {
+	from = max(from, 0)
+	n := int(min(to-from, keepBuffer))
+	one, err := readAt(a, from, n)
+	if err != nil || len(one) < n {
 		return false
 	}
-	if size >= g.seen {
-		return g.continues(f, size)
-	}
-	n := min(size, window)
-	one, two := make([]byte, n), make([]byte, n)
-	got, _ := f.ReadAt(one, size-n)
-	m, _ := h.f.ReadAt(two, size-n)
-	return int64(got) == n && int64(m) == n && slices.Equal(one, two)
+	two, err := readAt(b, from, n)
+	return err == nil && bytes.Equal(one, two)
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"hash/crc64"
 	"io"
+
+	"github.com/spilelog/spile/agent/source"
 )
 
 // headSize is how much of a file's beginning tells it from another one.
@@ -12,20 +14,27 @@ const headSize = 1024
 // ecma is a table that is never written.
 var ecma = crc64.MakeTable(crc64.ECMA)
 
-// head is the beginning of a generation; it is never changed, a longer one replaces it.
+// head is the beginning of a generation, behind the hole at offset 0 if there is one; it is never changed, a longer one
+// replaces it.
 type head struct {
+	from  int64
 	bytes []byte
 	crc   uint64
 }
 
-func newHead(b []byte) *head {
-	return &head{bytes: b, crc: crc64.Checksum(b, ecma)}
+func newHead(from int64, b []byte) *head {
+	return &head{from: from, bytes: b, crc: crc64.Checksum(b, ecma)}
 }
 
 // readHead reads up to n bytes of a file's beginning.
 func readHead(f io.ReaderAt, n int) ([]byte, error) {
+	return readAt(f, 0, n)
+}
+
+// readAt reads up to n bytes of a file at an offset.
+func readAt(f io.ReaderAt, at int64, n int) ([]byte, error) {
 	b := make([]byte, n)
-	got, err := f.ReadAt(b, 0)
+	got, err := f.ReadAt(b, at)
 	if err != nil && err != io.EOF {
 		return nil, err
 	}
@@ -37,15 +46,24 @@ func (h *head) begins(f io.ReaderAt) bool {
 	if len(h.bytes) == 0 {
 		return false
 	}
-	b, err := readHead(f, len(h.bytes))
+	b, err := readAt(f, h.from, len(h.bytes))
 	return err == nil && bytes.Equal(b, h.bytes)
 }
 
-// printMatches says whether the file's first n bytes have the checksum crc.
-func printMatches(f io.ReaderAt, crc uint64, n int) bool {
-	if n < 0 || n > headSize {
+// start is what a file with this head begins with, the hole included.
+func (h *head) start() []byte {
+	if h.from == 0 {
+		return h.bytes
+	}
+	start := append(make([]byte, min(h.from, headSize)), h.bytes...)
+	return start[:min(len(start), headSize)]
+}
+
+// printMatches says whether the file has the print of p.
+func printMatches(f io.ReaderAt, p *source.Position) bool {
+	if p.PrintLen < 0 || p.PrintLen > headSize || p.PrintAt < 0 {
 		return false
 	}
-	b, err := readHead(f, n)
-	return err == nil && len(b) == n && crc64.Checksum(b, ecma) == crc
+	b, err := readAt(f, p.PrintAt, p.PrintLen)
+	return err == nil && len(b) == p.PrintLen && crc64.Checksum(b, ecma) == p.Print
 }

@@ -181,7 +181,7 @@ func (b *packedSibling) lookLocked(s *Set) bool {
 
 // findPackedLocked finds the sibling that has the print of a position, by identity before content alone.
 func (s *Set) findPackedLocked(t *track, siblings []*packedSibling, at source.Position) *packedSibling {
-	if at.PrintLen <= 0 || at.PrintLen > headSize || at.Path != t.path {
+	if at.PrintLen <= 0 || at.PrintLen > headSize || at.PrintAt < 0 || at.Path != t.path {
 		return nil
 	}
 	for _, byID := range []bool{true, false} {
@@ -189,12 +189,23 @@ func (s *Set) findPackedLocked(t *track, siblings []*packedSibling, at source.Po
 			if byID != (b.id == fileID{at.Device, at.Inode}) || !b.lookLocked(s) {
 				continue
 			}
-			if len(b.head) >= at.PrintLen && crc64.Checksum(b.head[:at.PrintLen], ecma) == at.Print {
+			if b.printed(s, &at) {
 				return b
 			}
 		}
 	}
 	return nil
+}
+
+// printed says whether what a sibling holds has the print of p.
+func (b *packedSibling) printed(s *Set, p *source.Position) bool {
+	data := b.head
+	if p.PrintAt > 0 {
+		st := newStream(b.h.f, b.packed, s.limits, p.PrintAt)
+		data = bytes.Clone(st.slice(p.PrintAt, p.PrintAt+int64(p.PrintLen)))
+		st.close()
+	}
+	return len(data) >= p.PrintLen && crc64.Checksum(data[:p.PrintLen], ecma) == p.Print
 }
 
 // generationLocked makes a generation of a sibling, which belongs to one reader.
@@ -203,7 +214,7 @@ func (b *packedSibling) generationLocked(s *Set, t *track) *generation {
 	g := &generation{place: s.lastID, source: t.source, path: t.path, dev: b.id.dev, ino: b.id.ino, mtime: b.mtime}
 	g.packed, g.rotated = b.packed, b.path
 	g.handle.Store(b.h.retain())
-	g.head.Store(newHead(b.head))
+	g.head.Store(newHead(0, b.head))
 	g.sealed.Store(true)
 	g.refs.Store(1)
 	b.used = true
@@ -260,14 +271,16 @@ func closePacked(siblings []*packedSibling) {
 	}
 }
 
-// laterPackedLocked lists the compressed siblings that are younger than the last place that was found, to be read from
-// their beginning.
-func (s *Set) laterPackedLocked(t *track, siblings []*packedSibling, last place, known []place) []place {
+// laterPackedLocked lists the compressed siblings that came later, to be read from their beginning.
+func (s *Set) laterPackedLocked(t *track, siblings []*packedSibling, after *newer, known []place) []place {
 	var later []place
 	for _, b := range siblings {
 		at := place{number: rotationNumber(b.path), path: b.path, packed: true, mtime: b.mtime}
-		if b.used || !last.before(at) || !b.lookLocked(s) {
+		if b.used || !after.holds(at) || !b.lookLocked(s) {
 			continue
+		}
+		if after.last == nil && b.mtime.UnixNano() >= born(b.h.f) {
+			continue // the time is that of the compression, and nothing else tells what is younger
 		}
 		at.gen = b.generationLocked(s, t)
 		if s.madeOf(b, at.gen, known) || s.madeOf(b, at.gen, []place{{gen: t.gen}}) {
@@ -293,7 +306,7 @@ func (s *Set) madeOf(b *packedSibling, g *generation, places []place) bool {
 				return true
 			}
 		case beside || len(b.head) == headSize:
-			if startsAlike(b.head, o.head.Load().bytes) && s.contained(g, o) {
+			if startsAlike(b.head, o.head.Load().start()) && s.contained(g, o) {
 				return true
 			}
 		}

@@ -1,11 +1,13 @@
 package file
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"time"
 
@@ -24,6 +26,11 @@ type place struct {
 	live   bool
 	own    bool // the position named it, rather than that it appeared since
 	done   bool // it is known to be finished, and only tells what is younger
+}
+
+// age is where a sibling lies in the order of places.
+func (b *sibling) age() place {
+	return place{number: rotationNumber(b.path), path: b.path, mtime: b.mtime}
 }
 
 // resumeLocked sets a reader's cursors from positions: each place where it lies now, then what appeared after it.
@@ -54,7 +61,7 @@ func (s *Set) resumeLocked(r *reader, positions []source.Position) {
 	for _, rest := range byPath { // no glob allows them any more
 		for _, p := range rest {
 			if p.Inode != 0 {
-				r.addLost(p)
+				r.addLost(p, wire.ReasonRotated)
 			}
 		}
 	}
@@ -75,37 +82,116 @@ func (s *Set) knowLocked(t *track) {
 func (s *Set) resumePathLocked(r *reader, t *track, positions []source.Position) {
 	f := s.folderLocked(filepath.Dir(t.path))
 	var places []place
-	found := map[*sibling]bool{}
+	after := newer{found: map[*sibling]bool{}}
 	packed := s.packedOnceLocked(t)
 	defer func() { closePacked(packed(false)) }()
-	for _, p := range positions {
-		at, b, ok := s.locateLocked(t, f, p)
+	for _, p := range inTurn(positions) {
+		after.since = max(after.since, p.Modified)
+		at, b, ok := s.locateLocked(t, f, p, after.found)
 		if !ok {
 			at, ok = s.locatePackedLocked(t, packed, p)
 		}
 		switch {
 		case ok:
 			at.own = true
-			places = append(places, at)
+			places = addPlace(places, at)
 			if b != nil {
-				found[b] = true
+				after.found[b] = true
 			}
-		case p.PrintLen > 0 && p.Inode != 0 && t.denied:
-			l := r.lane(t.path)
-			l.waiting = append(l.waiting, p)
-		case p.PrintLen > 0 && p.Inode != 0:
-			r.addLost(p)
+		case p.Inode == 0:
+			r.lane(t.path).keepDone(p)
+		case p.PrintLen > 0:
+			r.miss(t, p)
 		}
 	}
 	sort.SliceStable(places, func(i, j int) bool { return places[i].before(places[j]) })
-	if n := len(places); n > 0 && !places[n-1].live {
-		last := places[n-1]
-		places = append(places, s.laterLocked(t, f, last, found)...)
-		places = append(places, s.laterPackedLocked(t, packed(true), last, places)...)
-		later := places[n:]
+	n := len(places)
+	if n > 0 {
+		after.last = &places[n-1]
+	}
+	if n > 0 && !places[n-1].live || n == 0 && after.since > 0 {
+		later := s.laterLocked(t, f, &after)
+		places = append(places[:n:n], later...)
+		places = append(places, s.laterPackedLocked(t, packed(true), &after, places)...)
+		later = places[n:]
 		sort.SliceStable(later, func(i, j int) bool { return later[i].before(later[j]) })
 	}
 	s.beginLocked(r, t, places)
+}
+
+// inTurn sorts positions so that those that are sure of their file come before those that are not, and lives of one
+// file by age.
+func inTurn(positions []source.Position) []source.Position {
+	out := slices.Clone(positions)
+	slices.SortStableFunc(out, func(a, b source.Position) int {
+		if blank := a.PrintLen == 0; blank != (b.PrintLen == 0) {
+			if blank {
+				return 1
+			}
+			return -1
+		}
+		return cmp.Compare(a.Modified, b.Modified)
+	})
+	return out
+}
+
+// addPlace adds a place, each generation once.
+func addPlace(places []place, at place) []place {
+	for i := range places {
+		if places[i].gen == at.gen {
+			places[i].off = max(places[i].off, at.off)
+			return places
+		}
+	}
+	return append(places, at)
+}
+
+// miss notes that a position's file was not found: it may be one that must not be read now.
+func (r *reader) miss(t *track, p source.Position) {
+	if t.denied {
+		l := r.lane(t.path)
+		l.waiting = append(l.waiting, p)
+		return
+	}
+	r.addLost(p, t.lossOf(p))
+}
+
+// keepDone takes over how far an earlier reader had finished a path, in a file that is gone.
+func (l *lane) keepDone(p source.Position) {
+	if l.done == nil || l.done.Modified <= p.Modified {
+		l.done = &p
+	}
+}
+
+// newer tells what came after the last place that an earlier reader knew of.
+type newer struct {
+	last  *place // nil where it is gone
+	since int64  // when it was last written, 0 where that is not known
+	found map[*sibling]bool
+}
+
+// holds says whether a file that was found at a place came later. Times tell also where the last place is gone, names
+// also where the last place was written later than what came after it.
+func (n *newer) holds(at place) bool {
+	if n.last == nil {
+		return n.since > 0 && at.mtime.UnixNano() > n.since
+	}
+	if n.last.before(at) {
+		return true
+	}
+	if n.since == 0 || at.packed || n.last.packed || at.mtime.UnixNano() <= n.since {
+		return false
+	}
+	c, named := olderName(n.last.path, at.path)
+	return named && c < 0
+}
+
+// lossOf is the reason why the bytes of a position are gone.
+func (t *track) lossOf(p source.Position) string {
+	if t.gen != nil && t.gen.is(p) {
+		return wire.ReasonTruncated
+	}
+	return wire.ReasonRotated
 }
 
 // beginLocked gives a reader the places of a path.
@@ -169,47 +255,6 @@ func (p place) before(o place) bool {
 	return p.mtime.Before(o.mtime)
 }
 
-// locateLocked finds where the bytes of a position lie now: in the live file, in one that is being drained, or in a
-// sibling, by identity before content alone.
-func (s *Set) locateLocked(t *track, f *folder, p source.Position) (place, *sibling, bool) {
-	if t.gen != nil && t.gen.holds(p) {
-		return place{gen: t.gen, off: p.Offset, live: true}, nil, true
-	}
-	for g := range s.draining {
-		if g.holds(p) {
-			b := f.siblings[fileID{g.dev, g.ino}]
-			at := place{gen: g, off: p.Offset, mtime: g.mtime}
-			if b != nil {
-				at.number, at.path = rotationNumber(b.path), b.path
-			}
-			return at, b, true
-		}
-	}
-	for _, byID := range []bool{true, false} {
-		if !byID && p.PrintLen == 0 {
-			break
-		}
-		for _, b := range f.siblings {
-			if s.familyLocked(b.path) != t || byID != (b.id == fileID{p.Device, p.Inode}) {
-				continue
-			}
-			if g := s.siblingGenerationLocked(t, b, p); g != nil {
-				return place{
-					gen: g, off: p.Offset, number: rotationNumber(b.path), path: b.path, mtime: b.mtime,
-				}, b, true
-			}
-		}
-	}
-	return place{}, nil, false
-}
-
-// holds says whether the generation is the one that p names and still has its offset.
-func (g *generation) holds(p source.Position) bool {
-	h := g.handle.Load()
-	return h != nil && p.Packed == "" && g.dev == p.Device && g.ino == p.Inode && g.size.Load() >= p.Offset &&
-		printMatches(h.f, p.Print, p.PrintLen)
-}
-
 // siblingGenerationLocked makes a sibling a generation, if it has the bytes of p; it is drained like any rotated file.
 func (s *Set) siblingGenerationLocked(t *track, b *sibling, p source.Position) *generation {
 	h := s.reopen(b)
@@ -217,7 +262,7 @@ func (s *Set) siblingGenerationLocked(t *track, b *sibling, p source.Position) *
 		return nil
 	}
 	info, err := h.f.Stat()
-	if err != nil || info.Size() < p.Offset || !printMatches(h.f, p.Print, p.PrintLen) {
+	if err != nil || info.Size() < p.Offset || !printMatches(h.f, &p) {
 		h.release()
 		return nil
 	}
@@ -230,26 +275,20 @@ func (s *Set) siblingGenerationLocked(t *track, b *sibling, p source.Position) *
 		g.release()
 		return nil
 	}
-	g.size.Store(g.seen)
+	g.publish()
 	b.fresh = false
 	b.close()
 	s.draining[g] = struct{}{}
 	return g
 }
 
-// laterLocked lists the siblings that are younger than the last place that was found, to be read from their beginning.
-func (s *Set) laterLocked(t *track, f *folder, last place, found map[*sibling]bool) []place {
+// laterLocked lists the siblings that came later, to be read from their beginning.
+func (s *Set) laterLocked(t *track, f *folder, after *newer) []place {
 	var later []place
-	for _, b := range f.siblings {
-		if found[b] || s.familyLocked(b.path) != t {
+	for _, b := range s.familyOfLocked(t, f) {
+		at := b.age()
+		if after.found[b] || !after.holds(at) || s.copyOfLocked(t, b) {
 			continue
-		}
-		at := place{number: rotationNumber(b.path), path: b.path, mtime: b.mtime}
-		if !last.before(at) {
-			continue
-		}
-		if t.gen != nil && startsAlike(t.gen.head.Load().bytes, b.head) {
-			continue // a copy of the live file that was not truncated
 		}
 		if at.gen = s.siblingGenerationLocked(t, b, source.Position{}); at.gen != nil {
 			later = append(later, at)
@@ -286,22 +325,22 @@ func (r *reader) goOn(l *lane, c *cursor) {
 	l.waiting = nil
 	h := c.gen.handle.Load()
 	for _, p := range waiting {
-		if h != nil && c.gen.dev == p.Device && c.gen.ino == p.Inode && printMatches(h.f, p.Print, p.PrintLen) &&
-			c.moveTo(h.f, p.Offset) {
+		if h != nil && c.gen.is(p) && printMatches(h.f, &p) && c.moveTo(h.f, p.Offset) {
 			continue
 		}
 		r.set.mu.Lock()
-		r.addLost(p)
+		r.addLost(p, wire.ReasonRotated)
 		r.set.mu.Unlock()
 	}
 }
 
-// addLost adds what stands for a place whose bytes are gone: one gap.
-func (r *reader) addLost(p source.Position) {
+// addLost adds what stands for a place whose bytes are gone: one gap, of what it had when it was last seen.
+func (r *reader) addLost(p source.Position, why string) {
 	r.set.lastID++
 	g := &generation{place: r.set.lastID, source: p.Source, path: p.Path, dev: p.Device, ino: p.Inode}
-	g.why = wire.ReasonRotated
-	g.head.Store(&head{crc: p.Print})
+	g.why, g.gone = why, &p
+	g.head.Store(newHead(0, nil))
+	g.lost.Store(max(p.Size, p.Offset))
 	g.torn.Store(true)
 	g.sealed.Store(true)
 	g.refs.Store(1)
@@ -341,14 +380,14 @@ func (s *Set) ReadRange(at source.Position, from, to int64) ([]byte, error) {
 
 // rangeOf reads a range of the file if it has the print of at before the read and after it.
 func rangeOf(f *os.File, at source.Position, from, to int64) []byte {
-	if !printMatches(f, at.Print, at.PrintLen) {
+	if !printMatches(f, &at) {
 		return nil
 	}
 	data := make([]byte, to-from)
 	if n, _ := f.ReadAt(data, from); n < len(data) {
 		return nil
 	}
-	if !printMatches(f, at.Print, at.PrintLen) {
+	if !printMatches(f, &at) {
 		return nil
 	}
 	return data

@@ -37,6 +37,7 @@ type sibling struct {
 	id    fileID
 	path  string
 	size  int64
+	born  int64
 	mtime time.Time
 	head  []byte
 	fresh bool    // appeared while the set ran, and nobody has said yet what it is
@@ -150,7 +151,7 @@ func (s *Set) siblingLocked(f *folder, path string, info fs.FileInfo) {
 		if b != nil {
 			b.close()
 		}
-		b = &sibling{id: id, since: time.Now()}
+		b = &sibling{id: id, since: time.Now(), born: born(file)}
 		if s.newSiblingLocked(f, id, file, info) {
 			b.fresh = true
 			b.open = h.retain()

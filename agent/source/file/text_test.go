@@ -29,7 +29,7 @@ func TestStrangeness(t *testing.T) {
 		{"program", string(program[:headSize]), "binary"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			if got := newHead([]byte(test.text)).strangeness(); !strings.Contains(got, test.want) || (got == "") != (test.want == "") {
+			if got := newHead(0, []byte(test.text)).strangeness(); !strings.Contains(got, test.want) || (got == "") != (test.want == "") {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
 		})

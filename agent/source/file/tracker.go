@@ -120,7 +120,7 @@ func (g *generation) before(o *generation) bool {
 // publishLocked tells the readers what grew.
 func (s *Set) publishLocked() {
 	for _, g := range s.grown {
-		g.size.Store(g.seen)
+		g.publish()
 		s.wakeLocked(g)
 	}
 	clear(s.grown)
@@ -147,7 +147,7 @@ func (s *Set) publishDrainingLocked() {
 	s.grown = slices.DeleteFunc(s.grown, func(g *generation) bool {
 		_, draining := s.draining[g]
 		if draining {
-			g.size.Store(g.seen)
+			g.publish()
 			s.wakeLocked(g)
 		}
 		return draining
@@ -239,8 +239,9 @@ func (s *Set) newGenerationLocked(t *track, h *handle, info fs.FileInfo) *genera
 	s.lastID++
 	g := &generation{place: s.lastID, source: t.source, path: t.path, mtime: info.ModTime(), grown: time.Now()}
 	g.dev, g.ino = identity(info)
+	g.born = born(h.f)
 	g.handle.Store(h)
-	g.head.Store(newHead(nil))
+	g.head.Store(newHead(0, nil))
 	g.refs.Store(1)
 	return g
 }
@@ -306,6 +307,8 @@ func (s *Set) grewLocked(g *generation, f *os.File, info fs.FileInfo) bool {
 			s.rotated[filepath.Dir(g.path)] = true
 		}
 		g.grown = time.Now()
+	} else {
+		g.modified.Store(info.ModTime().UnixNano())
 	}
 	g.mtime = info.ModTime()
 	return true
@@ -335,7 +338,7 @@ func (s *Set) drainOneLocked(g *generation) {
 	if err == nil && !s.grewLocked(g, h.f, info) {
 		s.sealTruncatedLocked(g)
 	} else if time.Since(g.grown) >= s.rotateWait {
-		g.size.Store(g.seen)
+		g.publish()
 		g.sealed.Store(true)
 		s.wakeLocked(g)
 	}
@@ -348,7 +351,7 @@ func (s *Set) drainOneLocked(g *generation) {
 // arriveLocked tells the readers of a new generation. Its size goes before it: a reader that found it empty would go on
 // to a younger one.
 func (s *Set) arriveLocked(g *generation) {
-	g.size.Store(g.seen)
+	g.publish()
 	s.log.Debug("file_found", slog.String("path", g.path), slog.Uint64("place", g.place),
 		slog.Uint64("inode", g.ino), slog.Int64("bytes", g.seen))
 	for r := range s.readers {

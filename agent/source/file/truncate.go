@@ -91,6 +91,21 @@ func (s *Set) copyLocked(f *folder, g *generation) (copied *handle, size int64, 
 	return bestFile, bestSize, missed
 }
 
+// copyOfLocked says whether a sibling is a copy of what a track's file has now. One that has just what the file has,
+// and was written earlier, is of a life that was the same.
+func (s *Set) copyOfLocked(t *track, b *sibling) bool {
+	if t.gen == nil {
+		return false
+	}
+	h := s.reopen(b)
+	if h == nil {
+		return false
+	}
+	defer h.release()
+	info, err := h.f.Stat()
+	return err == nil && t.gen.copied(h.f, info)
+}
+
 // continues says whether the file has what was seen last of g, as far as it reaches.
 func (g *generation) continues(f *os.File, size int64) bool {
 	seen := g.seen
