@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 
@@ -136,11 +135,10 @@ func (a *API) streamWith(serve func(http.ResponseWriter, *http.Request, string, 
 			return err
 		}
 		// A stream lasts no longer than the right to it.
-		ctx, cancel := context.WithDeadline(r.Context(), who.Expires)
-		defer cancel()
+		view.Until = who.Expires
 		// Proxies that gather answers would hold a live stream back.
 		w.Header().Set("X-Accel-Buffering", "no")
-		serve(w, r.WithContext(ctx), id, view)
+		serve(w, r, id, view)
 		return nil
 	}
 }

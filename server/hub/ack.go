@@ -45,8 +45,8 @@ func (s *session) takenLocked(e *entry) {
 	}
 	a.acked = e.item
 	a.ackDue = true
-	a.taken += len(e.data)
-	a.underway -= len(e.data)
+	a.taken += e.size
+	a.underway -= e.size
 	if a.taken >= ackBytes || a.underway >= int(s.credit()/2) {
 		s.ackNow = true
 	}

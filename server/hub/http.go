@@ -13,7 +13,7 @@ import (
 )
 
 // stepBytes is how much is written under one deadline to a viewer over plain HTTP.
-const stepBytes = 16 << 10
+const stepBytes = 8 << 10
 
 // errCut ends a viewer that stayed after the end.
 var errCut = errors.New("cut off")
@@ -35,7 +35,7 @@ func (h *Hub) serveHTTP(w http.ResponseWriter, r *http.Request, id string, out *
 		unknownSession(w, id)
 		return
 	}
-	ctx, cancel := context.WithCancel(r.Context())
+	ctx, cancel := out.view.until(r.Context())
 	defer cancel()
 	out.w, out.rc, out.cancel = w, http.NewResponseController(w), cancel
 	v, refusal := s.attach(out.view, out)
@@ -44,6 +44,8 @@ func (h *Hub) serveHTTP(w http.ResponseWriter, r *http.Request, id string, out *
 		return
 	}
 	out.stalled = v.detach
+	// What was taken cannot be given back here.
+	v.most = entryBytes
 	defer out.release()
 	header := w.Header()
 	header.Set("Content-Type", "application/x-ndjson")

@@ -48,6 +48,16 @@ type View struct {
 	AllEvents bool
 	// Batch packs many frames into one WebSocket message, each ended by a newline.
 	Batch bool
+	// Until is when the right to watch ends; zero means never.
+	Until time.Time
+}
+
+// until is a context that ends with the right to watch.
+func (v View) until(ctx context.Context) (context.Context, context.CancelFunc) {
+	if v.Until.IsZero() {
+		return context.WithCancel(ctx)
+	}
+	return context.WithDeadline(ctx, v.Until)
 }
 
 // errNoFabric is the error of Open on a hub without a fabric.
@@ -63,6 +73,8 @@ type Hub struct {
 	buffers sync.Pool
 	// polls are the viewers that poll.
 	polls polls
+	// scratch lends *[]byte to decode batches in.
+	scratch sync.Pool
 
 	// mu guards the fields below.
 	mu       sync.Mutex
@@ -194,6 +206,15 @@ func (h *Hub) Close() error {
 	h.ending.Wait()
 	h.decoder.Close()
 	return nil
+}
+
+// borrow is a slice for size bytes from scratch, to be put back.
+func (h *Hub) borrow(size int) *[]byte {
+	if kept, _ := h.scratch.Get().(*[]byte); kept != nil && cap(*kept) >= size {
+		return kept
+	}
+	fresh := make([]byte, 0, size)
+	return &fresh
 }
 
 // find is the open session with this id, or nil.

@@ -215,57 +215,90 @@ func (s *session) takeBatch(index int, b *wire.Batch) error {
 		return fmt.Errorf("batch %d begins at event %d, want %d", b.Item, b.First, next)
 	}
 	// Only this goroutine moves the numbers, so that the block may be decoded without the lock.
-	data, err := s.hub.decoder.DecodeAll(b.Block, make([]byte, 0, b.RawSize))
+	scratch := s.hub.borrow(int(b.RawSize))
+	defer s.hub.scratch.Put(scratch)
+	data, err := s.hub.decoder.DecodeAll(b.Block, (*scratch)[:0])
 	if err != nil {
 		return fmt.Errorf("decode batch %d: %w", b.Item, err)
 	}
 	if uint64(len(data)) != b.RawSize {
 		return fmt.Errorf("batch %d has %d bytes of frames, announced %d", b.Item, len(data), b.RawSize)
 	}
-	if err := checkFrames(data, a.ref.ID, b); err != nil {
+	parts, err := checkFrames(data, a.ref.ID, b)
+	if err != nil {
 		return fmt.Errorf("batch %d: %w", b.Item, err)
+	}
+	entries := make([]*entry, len(parts))
+	first := b.First
+	for i, p := range parts {
+		entries[i] = &entry{
+			kind: entryFrames, agent: index, epoch: b.Epoch, first: first, count: p.count, data: bytes.Clone(data[:p.size]),
+		}
+		first, data = first+p.count, data[p.size:]
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.acceptLocked(a, &entry{
-		kind: entryFrames, agent: index, epoch: b.Epoch, item: b.Item, first: b.First, count: b.Count, data: data,
-	})
+	s.acceptLocked(a, b.Item, entries...)
 	return nil
 }
 
-// acceptLocked puts the expected item into the ring and moves the numbers on.
-func (s *session) acceptLocked(a *agentState, e *entry) {
+// acceptLocked puts the expected item into the ring, in one entry or in several, and moves the numbers on.
+func (s *session) acceptLocked(a *agentState, item uint64, entries ...*entry) {
+	size := 0
+	for _, e := range entries {
+		a.nextSeq += e.count
+		a.total += e.count
+		a.epochs[len(a.epochs)-1].last += e.count
+		size += len(e.data)
+	}
 	a.nextItem++
-	a.nextSeq += e.count
-	a.total += e.count
-	a.epochs[len(a.epochs)-1].last += e.count
-	a.underway += len(e.data)
-	s.pushLocked(e)
+	a.underway += size
+	// The item is taken when its last part is.
+	last := entries[len(entries)-1]
+	last.item, last.size = item, size
+	for _, e := range entries {
+		s.putLocked(e)
+	}
+	s.arrivedLocked()
+}
+
+// part is some of the frames of a batch.
+type part struct {
+	size  int
+	count uint64
 }
 
 // checkFrames says whether data is exactly the frames that the batch announces: complete lines of valid text, each
-// a log frame of this agent with its own number, so that no agent can speak for the server or another agent.
-func checkFrames(data []byte, agentID string, b *wire.Batch) error {
+// a log frame of this agent with its own number, so that no agent can speak for the server or another agent. It
+// returns the frames in parts of at most entryBytes each, but for a frame that is longer by itself.
+func checkFrames(data []byte, agentID string, b *wire.Batch) ([]part, error) {
 	if !utf8.Valid(data) {
-		return fmt.Errorf("frames are not UTF-8")
+		return nil, fmt.Errorf("frames are not UTF-8")
 	}
+	var parts []part
+	var now part
 	tail := []byte(`,"agent":"` + agentID + `","epoch":` + strconv.FormatUint(b.Epoch, 10) + `,"seq":`)
 	fixed := len(tail)
 	for seq := b.First; seq < b.First+b.Count; seq++ {
 		end := bytes.IndexByte(data, '\n')
 		if end < 0 {
-			return fmt.Errorf("%d frames announced, %d found", b.Count, seq-b.First)
+			return nil, fmt.Errorf("%d frames announced, %d found", b.Count, seq-b.First)
 		}
 		tail = append(strconv.AppendUint(tail[:fixed], seq, 10), '}')
 		if frame := data[:end]; !bytes.HasPrefix(frame, logPrefix) || !bytes.HasSuffix(frame, tail) {
-			return fmt.Errorf("frame of event %d is not a log frame that ends with %s", seq, tail)
+			return nil, fmt.Errorf("frame of event %d is not a log frame that ends with %s", seq, tail)
 		}
+		if now.count > 0 && now.size+end >= entryBytes {
+			parts, now = append(parts, now), part{}
+		}
+		now.size += end + 1
+		now.count++
 		data = data[end+1:]
 	}
 	if len(data) != 0 {
-		return fmt.Errorf("%d frames announced, %d bytes more found", b.Count, len(data))
+		return nil, fmt.Errorf("%d frames announced, %d bytes more found", b.Count, len(data))
 	}
-	return nil
+	return append(parts, now), nil
 }
 
 // logPrefix is how every log frame begins.
@@ -287,7 +320,7 @@ func (s *session) takeGap(index int, g *wire.GapItem) error {
 		Type: "control", Event: wire.EventGap, Agent: a.ref.ID, Epoch: g.Epoch, Reason: g.Gap.Reason,
 		Count: g.Gap.Count, Unit: g.Gap.Unit, File: g.Gap.File, AtLeast: g.Gap.AtLeast,
 	}
-	e := &entry{kind: entryGap, agent: index, epoch: g.Epoch, item: g.Item, gap: gap, first: a.nextSeq}
+	e := &entry{kind: entryGap, agent: index, epoch: g.Epoch, gap: gap, first: a.nextSeq}
 	if numbered := g.Gap.From != 0 || g.Gap.To != 0; numbered {
 		gap.From, gap.To = g.Gap.From, g.Gap.To
 		if gap.Unit != wire.UnitEvents || gap.From != a.nextSeq || gap.To < gap.From ||
@@ -302,7 +335,7 @@ func (s *session) takeGap(index int, g *wire.GapItem) error {
 		return err
 	}
 	e.data = data
-	s.acceptLocked(a, e)
+	s.acceptLocked(a, g.Item, e)
 	if gap.Reason == wire.ReasonLagging {
 		a.laggedAt = time.Now()
 		s.setStatusLocked(a, wire.StreamLagging)

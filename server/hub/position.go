@@ -30,7 +30,13 @@ type piece struct {
 	reason string
 	// moves says that the piece moves the cursor, to event to of its epoch.
 	moves bool
+	// place is where it was in the ring, and before where the viewer stood then, if it stands for numbers.
+	place  uint64
+	before mark
 }
+
+// mark is where a viewer stands in one agent's numbering.
+type mark struct{ epoch, seq, cum uint64 }
 
 // cumAt is an agent's total up to event seq of an epoch, and whether the hub knows that epoch.
 func (a *agentState) cumAt(epoch, seq uint64) (uint64, bool) {
@@ -245,27 +251,64 @@ func (v *viewer) gapLocked(i int, epoch, from, to uint64, reason string) {
 
 // queueLocked queues a piece and moves the viewer's position behind it.
 func (v *viewer) queueLocked(p piece) {
-	v.pieces = append(v.pieces, p)
 	v.queued += len(p.data)
 	if p.count == 0 {
+		v.pieces = append(v.pieces, p)
 		return
 	}
 	at, a := &v.at[p.agent], v.session.agents[p.agent]
 	v.rebaseLocked(p.agent)
+	p.place, p.before = v.place, mark{at.epoch, at.seq, at.cum}
+	v.pieces = append(v.pieces, p)
 	at.epoch, at.seq = p.epoch, p.to
 	if cum, ok := a.cumAt(p.epoch, p.to); ok {
 		at.cum = cum
 	}
 }
 
-// takeLocked queues what the viewer is owed, up to about pieceBytes.
+// returnable is how many of the pieces, from the end, can be given back: log frames, which the ring may still hold.
+func (v *viewer) returnable() int {
+	n := 0
+	for n < len(v.pieces) && v.pieces[len(v.pieces)-1-n].kind == entryFrames {
+		n++
+	}
+	return n
+}
+
+// giveBack gives the last n pieces, which are returnable, back to the ring: the viewer takes them again when it goes
+// on, or learns that they are gone.
+func (v *viewer) giveBack(n int) {
+	s := v.session
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for ; n > 0; n-- {
+		last := len(v.pieces) - 1
+		p := &v.pieces[last]
+		at := &v.at[p.agent]
+		at.epoch, at.seq, at.cum = p.before.epoch, p.before.seq, p.before.cum
+		if last < v.handed {
+			v.written[p.agent].Epoch, v.written[p.agent].Seq = at.epoch, at.seq
+			v.handed = last
+		}
+		v.place = p.place
+		v.queued -= len(p.data)
+		*p = piece{}
+		v.pieces = v.pieces[:last]
+	}
+}
+
+// takeLocked queues what the viewer is owed, up to v.most if one entry is not more by itself.
 func (v *viewer) takeLocked() {
 	s := v.session
 	if v.place < s.ring.First() {
 		v.overtakenLocked()
 	}
-	for ; v.place < s.ring.Next() && v.queued < pieceBytes && len(v.pieces) < maxPieces; v.place++ {
-		v.takeEntryLocked(s.ring.At(v.place))
+	for ; v.place < s.ring.Next() && len(v.pieces) < maxPieces; v.place++ {
+		e := s.ring.At(v.place)
+		if v.queued > 0 && v.queued+len(e.data) > v.most {
+			break
+		}
+		v.takeEntryLocked(e)
 	}
 }
 

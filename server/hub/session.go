@@ -17,6 +17,9 @@ const (
 	drainLimit = time.Second
 	// closeLimit is how long a viewer's socket may take to say goodbye after that.
 	closeLimit = 2 * time.Second
+	// entryBytes is about how much an entry of the ring holds. A viewer that stands still keeps what it is writing, each
+	// at another place of the stream and long after the ring has let go of it.
+	entryBytes = 8 << 10
 	// maxNotes bounds the announcements of lost bytes that are kept for viewers who fall out of the ring.
 	maxNotes = 64
 )
@@ -45,7 +48,9 @@ type entry struct {
 	kind  entryKind
 	agent int
 	epoch uint64
-	item  uint64
+	// item is the item that ends with this entry, 0 for none, and size the bytes of all its entries.
+	item uint64
+	size int
 	// first is the number of the first event, count how many it stands for. With count 0 first is the number of
 	// the event that comes next, or 0 where that does not matter.
 	first, count uint64
@@ -148,8 +153,20 @@ func (s *session) stateChangedLocked() {
 	s.newState = make(chan struct{})
 }
 
-// pushLocked appends to the ring. What nobody took in time and had to go counts as consumed, since it is not held.
+// pushLocked appends to the ring.
 func (s *session) pushLocked(e *entry) {
+	s.putLocked(e)
+	s.arrivedLocked()
+}
+
+// arrivedLocked lets every viewer take what was put into the ring.
+func (s *session) arrivedLocked() {
+	s.version++
+	s.wakeLocked()
+}
+
+// putLocked appends to the ring. What nobody took in time and had to go counts as consumed, since it is not held.
+func (s *session) putLocked(e *entry) {
 	s.ring.Push(e, len(e.data), func(place uint64, gone *entry) {
 		if gone.kind == entryGap && gone.count == 0 {
 			s.notes = append(s.notes, note{place, gone})
@@ -162,8 +179,6 @@ func (s *session) pushLocked(e *entry) {
 			s.consumed = place + 1
 		}
 	})
-	s.version++
-	s.wakeLocked()
 }
 
 // extend changes the end of the session.

@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	// pieceBytes is about how much a viewer takes off the ring at once; what it takes stays in memory until it is
-	// written, so that this bounds what a stalled viewer holds.
+	// pieceBytes is how much a viewer takes off the ring at once; what it takes stays in memory until it is written or
+	// given back.
 	pieceBytes = 64 << 10
 	// maxPieces bounds the entries taken at once.
 	maxPieces = 512
@@ -53,6 +53,8 @@ type viewer struct {
 	written []wire.Position
 	pieces  []piece
 	queued  int
+	// most bounds queued, and handed counts the pieces that the output was given.
+	most, handed int
 
 	expires       time.Time // the end that was told last
 	warned        time.Time // the end that was warned of
@@ -89,7 +91,7 @@ func (s *session) attach(view View, out output) (*viewer, *wire.Error) {
 	v := &viewer{
 		session: s, view: view, out: out, at: make([]position, len(s.agents)),
 		written: make([]wire.Position, len(s.agents)), statusVersion: make([]uint64, len(s.agents)),
-		expires: s.expires, lastWrite: now, lastStats: now,
+		expires: s.expires, lastWrite: now, lastStats: now, most: pieceBytes,
 	}
 	s.viewers[v] = struct{}{}
 	s.serving.Add(1)
@@ -316,8 +318,10 @@ func (v *viewer) control(frame []byte, cursor bool) error {
 
 // deliver writes the queued pieces and accounts for them once the socket has them.
 func (v *viewer) deliver() error {
-	for i := range v.pieces {
-		p := &v.pieces[i]
+	// A piece may be given back meanwhile.
+	for v.handed = 0; v.handed < len(v.pieces); {
+		p := &v.pieces[v.handed]
+		v.handed++
 		var err error
 		if p.kind == entryFrames {
 			err = v.out.frames(v, p)
@@ -330,6 +334,7 @@ func (v *viewer) deliver() error {
 		if err != nil {
 			return err
 		}
+		p.data = nil
 	}
 	if err := v.out.flush(); err != nil {
 		return err
@@ -361,7 +366,7 @@ func (v *viewer) commit() {
 		taken += p.count
 		*p = piece{}
 	}
-	v.pieces, v.queued, v.delivered = v.pieces[:0], 0, true
+	v.pieces, v.queued, v.handed, v.delivered = v.pieces[:0], 0, 0, true
 	if cap(v.pieces) > keepPieces {
 		v.pieces = nil
 	}

@@ -127,35 +127,22 @@ func TestExpiredTokenEndsTheStream(t *testing.T) {
 	h, fab := newHub(t, nil)
 	a := newFakeAgent(t, fab, agentID)
 	a.report(wire.ReportOpen, nil)
-	expire := make(chan struct{})
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithCancelCause(r.Context())
-		defer cancel(nil)
-		go func() {
-			<-expire
-			cancel(context.DeadlineExceeded)
-		}()
-		h.ServeWebSocket(w, r.WithContext(ctx), sessionID, hub.View{})
-	}))
-	t.Cleanup(server.Close)
-	conn, _, err := websocket.Dial(t.Context(), strings.Replace(server.URL, "http", "ws", 1), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.CloseNow() }()
-	a.await(func(ack wire.Ack) bool { return ack.Attached && ack.Epoch == 1 })
 	a.send(a.batch(1))
-	if frames, err := readFrames(t, conn); err != nil || frames[0].Seq != 1 {
-		t.Fatalf("%+v, %v; want event 1", frames, err)
+	a.settle(t)
+	conn := dial(t, h, hub.View{Until: time.Now().Add(time.Second), FromStart: true})
+	var last frame
+	for {
+		frames, err := readFrames(t, conn)
+		if err != nil {
+			if websocket.CloseStatus(err) != websocket.StatusNormalClosure {
+				t.Errorf("closed with %v", err)
+			}
+			break
+		}
+		last = frames[len(frames)-1]
 	}
-	close(expire)
-	frames, err := readFrames(t, conn)
-	if err != nil || frames[0].Event != wire.EventError || frames[0].Code != wire.CodeUnauthorized ||
-		frames[0].Cursor == "" {
-		t.Fatalf("%+v, %v; want an error unauthorized with the cursor", frames, err)
-	}
-	if _, err := readFrames(t, conn); websocket.CloseStatus(err) != websocket.StatusNormalClosure {
-		t.Errorf("closed with %v", err)
+	if last.Event != wire.EventError || last.Code != wire.CodeUnauthorized || last.Cursor == "" {
+		t.Errorf("ended with %+v; want an error unauthorized with the cursor", last)
 	}
 }
 

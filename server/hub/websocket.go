@@ -16,11 +16,15 @@ import (
 	"github.com/spilelog/spile/wire"
 )
 
+// socketBuffer is the size of the buffers of a viewer's WebSocket.
+const socketBuffer = 256
+
 // errSlow ends a viewer that made no progress.
 var errSlow = errors.New("slow viewer")
 
 // ServeWebSocket serves one viewer over WebSocket: a frame a message, or with Batch newline-ended frames packed into
-// messages. Who may see the session was decided before. It returns when the viewer has gone.
+// messages. Who may see the session was decided before. It returns as soon as the connection is the hub's, so that
+// nothing is held of the request: the viewer is served until it goes or View.Until comes.
 func (h *Hub) ServeWebSocket(w http.ResponseWriter, r *http.Request, id string, view View) {
 	s := h.find(id)
 	if s == nil {
@@ -50,11 +54,16 @@ func (h *Hub) ServeWebSocket(w http.ResponseWriter, r *http.Request, id string, 
 		return
 	}
 	out.conn = conn
+	out.paced.standing = func(written int, waiting []int) int { return out.standing(v, written, waiting) }
 	conn.SetReadLimit(wire.MaxViewerMessage)
-	// The request's context ends with the right to watch. It says nothing about a connection that was taken over; the
-	// reader does.
-	ctx, cancel := context.WithCancel(r.Context())
-	reads, stopReading := context.WithCancel(context.WithoutCancel(ctx))
+	s.serving.Go(func() { serveSocket(v, conn) })
+}
+
+// serveSocket serves a viewer whose connection was taken over.
+func serveSocket(v *viewer, conn *websocket.Conn) {
+	ctx, cancel := v.view.until(context.Background())
+	defer cancel()
+	reads, stopReading := context.WithCancel(context.Background())
 	defer stopReading()
 	reading := make(chan struct{})
 	go func() {
@@ -97,9 +106,13 @@ func (w *hijackWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	}
 	w.paced.Conn = conn
 	w.paced.raw.Store(&conn)
-	// The first write replaces the server's own writer, which does not know of the paced connection.
-	rw.Writer.Reset(w.paced)
-	return w.paced, rw, nil
+	// What a viewer sends is little, and of what is sent to it only what the library says by itself goes this way. The
+	// server's own reader has what came early.
+	reader := rw.Reader
+	if reader.Buffered() == 0 {
+		reader = bufio.NewReaderSize(w.paced, socketBuffer)
+	}
+	return w.paced, bufio.NewReadWriter(reader, bufio.NewWriterSize(w.paced, socketBuffer)), nil
 }
 
 // socketOutput writes to a WebSocket.
@@ -122,7 +135,7 @@ func (o *socketOutput) frames(v *viewer, p *piece) error {
 	o.paced.cork()
 	for rest := p.data; len(rest) > 0; {
 		end := bytes.IndexByte(rest, '\n')
-		if err := o.conn.Write(context.Background(), websocket.MessageText, rest[:end]); err != nil {
+		if err := o.paced.messages([][]byte{rest[:end]}); err != nil {
 			return err
 		}
 		rest = rest[end+1:]
@@ -137,7 +150,7 @@ func (o *socketOutput) control(_ *viewer, frame []byte, _ bool) error {
 		return nil
 	}
 	o.paced.cork()
-	return o.conn.Write(context.Background(), websocket.MessageText, frame)
+	return o.paced.messages([][]byte{frame})
 }
 
 // emptyPing is the frame of a ping without a payload. Conn.Ping would wait for its answer, which nobody here needs;
@@ -150,39 +163,53 @@ func (o *socketOutput) beat() error {
 	return err
 }
 
-// flush writes the packed message and everything gathered.
+// flush writes the parts in messages, and everything gathered. The parts are the ring's own bytes and are not copied
+// together.
 func (o *socketOutput) flush() error {
-	err := o.pack()
-	clear(o.parts)
-	o.parts = o.parts[:0]
-	if cap(o.parts) > keepPieces {
-		o.parts = nil
-	}
-	if err != nil {
-		return err
+	if len(o.parts) > 0 {
+		err := o.paced.messages(grouped(o.parts)...)
+		clear(o.parts)
+		o.parts = o.parts[:0]
+		if cap(o.parts) > keepPieces {
+			o.parts = nil
+		}
+		if err != nil {
+			return err
+		}
 	}
 	return o.paced.flush()
 }
 
-// pack writes the parts as one message. The parts are the ring's own bytes and are not copied together.
-func (o *socketOutput) pack() error {
-	switch len(o.parts) {
-	case 0:
-		return nil
-	case 1:
-		return o.conn.Write(context.Background(), websocket.MessageText, o.parts[0])
-	}
-	o.paced.cork()
-	w, err := o.conn.Writer(context.Background(), websocket.MessageText)
-	if err != nil {
-		return err
-	}
-	for _, part := range o.parts {
-		if _, err := w.Write(part); err != nil {
-			return err
+// grouped puts parts together to messages of about the size of an entry of the ring: one that was begun must be
+// brought to its end, however long the viewer takes.
+func grouped(parts [][]byte) [][][]byte {
+	var out [][][]byte
+	first, size := 0, 0
+	for i, part := range parts {
+		if i > first && size+len(part) > entryBytes {
+			out, first, size = append(out, parts[first:i]), i, 0
 		}
+		size += len(part)
 	}
-	return w.Close()
+	return append(out, parts[first:])
+}
+
+// standing lets go of what is written, and gives back to the ring what the viewer was to get and does not take. It
+// says how many of the waiting messages, which have so many parts, are not to be written.
+func (o *socketOutput) standing(v *viewer, written int, waiting []int) int {
+	most, back, messages := v.returnable(), 0, 0
+	if !o.batch {
+		v.giveBack(min(most, len(v.pieces)-v.handed))
+		return 0
+	}
+	for i := len(waiting) - 1; i >= 0 && back+waiting[i] <= most; i-- {
+		back += waiting[i]
+		messages++
+	}
+	clear(o.parts[:written])
+	clear(o.parts[len(o.parts)-back:])
+	v.giveBack(back)
+	return messages
 }
 
 // bye says goodbye with status 1000 and waits for the answer.
