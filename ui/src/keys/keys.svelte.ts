@@ -1,7 +1,8 @@
+import { untrack } from 'svelte';
 import { kept } from '../shell/kept';
 
-/** A key and what it does. keys is what KeyboardEvent.key says; two of them are pressed after one another. */
-export interface Key { keys: string; does: string; run: () => void }
+/** Keys that do the same. Each is what KeyboardEvent.key says; two with a blank between are pressed after one another. */
+export interface Key { keys: string[]; does: string; run: () => void }
 
 /** Keys that belong together on the help sheet. */
 export interface KeyGroup { title: string; keys: Key[] }
@@ -21,10 +22,11 @@ class Keys {
   #first = '';
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** Adds a group and returns what removes it; for $effect. */
-  add(group: KeyGroup): () => void {
-    this.groups = [...this.groups, group];
-    return () => { this.groups = this.groups.filter((one) => one !== group); };
+  /** Adds groups and returns what removes them; for $effect. */
+  add(...groups: KeyGroup[]): () => void {
+    // Who adds some does not depend on the others.
+    untrack(() => { this.groups = [...this.groups, ...groups]; });
+    return () => { this.groups = this.groups.filter((one) => !groups.includes(one)); };
   }
 
   setSingle(on: boolean): void {
@@ -39,12 +41,12 @@ class Keys {
     this.#first = '';
     clearTimeout(this.#timer);
     const all = this.groups.flatMap((group) => group.keys);
-    const hit = all.find((one) => one.keys === pressed);
+    const hit = all.find((one) => one.keys.includes(pressed));
     if (hit) {
       if (claims(event)) return;
       event.preventDefault();
       hit.run();
-    } else if (all.some((one) => one.keys.startsWith(`${pressed} `))) {
+    } else if (all.some((one) => one.keys.some((key) => key !== ' ' && key.startsWith(`${pressed} `)))) {
       this.#first = pressed;
       this.#timer = setTimeout(() => { this.#first = ''; }, PAIR_MS);
     }

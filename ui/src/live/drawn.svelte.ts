@@ -4,7 +4,7 @@ import { haystack } from './haystack';
 import { Heights } from './heights';
 import { Histogram } from './histogram';
 import { tone, type Tone } from './level';
-import { passes, type Clause } from './narrow';
+import { leaves, passes, type Clause } from './narrow';
 import { Store, type Item } from './store';
 import { Found, View } from './view';
 
@@ -13,6 +13,10 @@ const NEAR_THE_EDGE = 200;
 
 /** How many names of metadata are offered as columns: strangers choose them. */
 const MAX_KEYS = 200;
+
+/** The names of the first so many events are learned, and of each so-many-th after those. */
+const FIRST_NAMES = 200;
+const NAMES_EVERY = 20;
 
 /**
  * What is in the list: the kept items, those that the reader's narrowing lets through, their heights, what the search
@@ -50,11 +54,9 @@ export class Drawn {
 
   addLog(log: Log): void {
     this.histogram.add(log.timestamp, log.level);
-    for (const key in log.metadata) {
-      const count = this.#keys.get(key) ?? 0;
-      if (count > 0 || this.#keys.size < MAX_KEYS) this.#keys.set(key, count + 1);
-    }
-    this.#take(this.store.addLog(log));
+    const item = this.store.addLog(log);
+    if (item.id < FIRST_NAMES || item.id % NAMES_EVERY === 0) this.#learn(log);
+    this.#take(item);
   }
 
   addGap(gap: Gap): void { this.#take(this.store.addGap(gap)); }
@@ -136,6 +138,13 @@ export class Drawn {
     this.heights.clear();
     for (const id of this.view) this.heights.push(this.estimate(this.store.get(id)!));
     this.version += 1;
+  }
+
+  #learn(log: Log): void {
+    for (const [name] of leaves(log.metadata)) {
+      const count = this.#keys.get(name) ?? 0;
+      if (count > 0 || this.#keys.size < MAX_KEYS) this.#keys.set(name, count + 1);
+    }
   }
 
   #passes(item: Item): boolean {

@@ -1,3 +1,4 @@
+import { untrack } from 'svelte';
 import { app } from './app.svelte';
 
 /**
@@ -34,7 +35,7 @@ export class Poll<T> {
     };
     const seen = () => { if (!document.hidden) void this.now(); };
     document.addEventListener('visibilitychange', seen);
-    void loop();
+    untrack(() => void loop());
     return () => {
       over = true;
       clearTimeout(timer);
