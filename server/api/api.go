@@ -44,6 +44,8 @@ type Agents interface {
 
 // Streams serves viewers.
 type Streams interface {
+	// Held says whether a session is open, or ended so recently that who returns with a cursor gets the rest of it.
+	Held(id string) bool
 	ServeWebSocket(w http.ResponseWriter, r *http.Request, id string, v hub.View)
 	ServeSSE(w http.ResponseWriter, r *http.Request, id string, v hub.View)
 	ServeNDJSON(w http.ResponseWriter, r *http.Request, id string, v hub.View)

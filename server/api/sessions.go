@@ -1,6 +1,8 @@
 package api
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
 
@@ -131,7 +133,7 @@ func (a *API) streamWith(serve func(http.ResponseWriter, *http.Request, string, 
 		if err != nil {
 			return err
 		}
-		if err := a.o.Sessions.Open(r.Context(), id); err != nil {
+		if err := a.watchable(r.Context(), id, view); err != nil {
 			return err
 		}
 		// A stream lasts no longer than the right to it.
@@ -141,6 +143,17 @@ func (a *API) streamWith(serve func(http.ResponseWriter, *http.Request, string, 
 		serve(w, r, id, view)
 		return nil
 	}
+}
+
+// watchable says whether a session can be watched: nil, or a *wire.Error not_found or session_ended. One that has just
+// ended can be by who returns and can say what it is owed.
+func (a *API) watchable(ctx context.Context, id string, view hub.View) error {
+	err := a.o.Sessions.Open(ctx, id)
+	refusal, ok := errors.AsType[*wire.Error](err)
+	if ok && refusal.Code == wire.CodeSessionEnded && (view.HasAfter || view.FromStart) && a.o.Streams.Held(id) {
+		return nil
+	}
+	return err
 }
 
 // viewOf reads how a viewer wants to see a session.

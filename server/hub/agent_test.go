@@ -23,18 +23,20 @@ const (
 // fakeAgent is an agent without a link: it speaks over the fabric as agentlink would, and keeps what is not
 // acknowledged, so that it can send it again.
 type fakeAgent struct {
-	tb     testing.TB
-	fab    fabric.Fabric
-	id     string
-	uuid   [16]byte
-	enc    *zstd.Encoder
-	epoch  uint64
-	item   uint64 // next
-	seq    uint64 // next
-	pad    string
-	sent   map[uint64][]byte
-	sizes  map[uint64]int
-	resend bool
+	tb    testing.TB
+	fab   fabric.Fabric
+	id    string
+	uuid  [16]byte
+	enc   *zstd.Encoder
+	epoch uint64
+	item  uint64 // next
+	seq   uint64 // next
+	pad   string
+	// session is the session that it speaks of.
+	session string
+	sent    map[uint64][]byte
+	sizes   map[uint64]int
+	resend  bool
 
 	// mu guards ack and acks; changed is closed and replaced with each.
 	mu      sync.Mutex
@@ -46,6 +48,12 @@ type fakeAgent struct {
 // newFakeAgent listens for acknowledgements and opens the session.
 func newFakeAgent(tb testing.TB, fab fabric.Fabric, id string) *fakeAgent {
 	tb.Helper()
+	return newFakeAgentOf(tb, fab, id, sessionID)
+}
+
+// newFakeAgentOf is an agent of some session.
+func newFakeAgentOf(tb testing.TB, fab fabric.Fabric, id, session string) *fakeAgent {
+	tb.Helper()
 	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
 	if err != nil {
 		tb.Fatal(err)
@@ -55,7 +63,7 @@ func newFakeAgent(tb testing.TB, fab fabric.Fabric, id string) *fakeAgent {
 		tb.Fatal(err)
 	}
 	a := &fakeAgent{
-		tb: tb, fab: fab, id: id, uuid: uuid, enc: enc, epoch: 1, item: 1, seq: 1,
+		tb: tb, fab: fab, id: id, uuid: uuid, enc: enc, epoch: 1, item: 1, seq: 1, session: session,
 		sent: map[uint64][]byte{}, sizes: map[uint64]int{}, changed: make(chan struct{}),
 	}
 	_, err = fab.Subscribe("agent."+id+".ack", 1024, func(data []byte) []byte {
@@ -66,6 +74,9 @@ func newFakeAgent(tb testing.TB, fab fabric.Fabric, id string) *fakeAgent {
 		}
 		if err != nil {
 			tb.Errorf("ack: %v", err)
+			return nil
+		}
+		if ack.Session != a.session {
 			return nil
 		}
 		a.mu.Lock()
@@ -88,14 +99,14 @@ func newFakeAgent(tb testing.TB, fab fabric.Fabric, id string) *fakeAgent {
 
 // publish sends a link message to the session.
 func (a *fakeAgent) publish(data []byte) {
-	if err := a.fab.Publish("session."+sessionID+".data", append(a.uuid[:len(a.uuid):len(a.uuid)], data...)); err != nil {
+	if err := a.fab.Publish("session."+a.session+".data", append(a.uuid[:len(a.uuid):len(a.uuid)], data...)); err != nil {
 		a.tb.Errorf("publish: %v", err)
 	}
 }
 
 // report sends a report.
 func (a *fakeAgent) report(state wire.ReportState, change func(*wire.Report)) {
-	r := wire.Report{Session: sessionID, State: state, Epoch: a.epoch, NextItem: a.item, NextSeq: a.seq}
+	r := wire.Report{Session: a.session, State: state, Epoch: a.epoch, NextItem: a.item, NextSeq: a.seq}
 	r.Accounts.Seen, r.Accounts.Sent = a.seq-1, a.seq-1
 	if change != nil {
 		change(&r)
@@ -120,7 +131,7 @@ func (a *fakeAgent) batch(count int) uint64 {
 		frames = a.frame(frames, a.seq+uint64(i))
 	}
 	data := wire.AppendBatch(nil, &wire.Batch{
-		Session: sessionID, Epoch: a.epoch, Item: a.item, First: a.seq, Count: uint64(count),
+		Session: a.session, Epoch: a.epoch, Item: a.item, First: a.seq, Count: uint64(count),
 		RawSize: uint64(len(frames)), Block: a.enc.EncodeAll(frames, nil),
 	})
 	return a.keep(data, uint64(count), len(frames))
@@ -129,7 +140,7 @@ func (a *fakeAgent) batch(count int) uint64 {
 // gap makes the next item, a gap of count events, and keeps it.
 func (a *fakeAgent) gap(count uint64) uint64 {
 	data, err := wire.AppendLink(nil, wire.LinkGap, wire.GapItem{
-		Session: sessionID, Epoch: a.epoch, Item: a.item,
+		Session: a.session, Epoch: a.epoch, Item: a.item,
 		Gap: wire.Control{
 			Type: "control", Event: wire.EventGap, Agent: a.id, Epoch: a.epoch, From: a.seq, To: a.seq + count - 1,
 			Count: count, Unit: wire.UnitEvents, Reason: wire.ReasonBufferOverrun,

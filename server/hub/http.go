@@ -30,7 +30,7 @@ func (h *Hub) ServeNDJSON(w http.ResponseWriter, r *http.Request, id string, vie
 
 // serveHTTP serves one viewer over plain HTTP and returns when it has gone.
 func (h *Hub) serveHTTP(w http.ResponseWriter, r *http.Request, id string, out *plainOutput) {
-	s := h.find(id)
+	s := h.served(id)
 	if s == nil {
 		unknownSession(w, id)
 		return

@@ -81,6 +81,7 @@ type Hub struct {
 	sessions map[string]*session
 	// leaving are the ended sessions whose viewers are seen off; past is what those before them added up to.
 	leaving map[*session]struct{}
+	held    heldSessions
 	past    Totals
 	closed  bool
 	// ending counts the goroutines that see the viewers of ended sessions off; Close waits for them.
@@ -148,8 +149,9 @@ func (h *Hub) AwaitOpen(ctx context.Context, id string) {
 	}
 }
 
-// End ends a session: it waits for the final accounts of the agents that can be reached, lets viewers take what is
-// held, tells them the end and frees everything. It returns the final accounts; those of an unknown session are empty.
+// End ends a session: it waits for the final accounts of the agents that can be reached and returns them; those of an
+// unknown session are empty. Viewers take what is held and are told the end meanwhile and afterwards, also those that
+// return soon.
 func (h *Hub) End(ctx context.Context, id string, reason wire.EndReason) wire.Accounts {
 	s := h.find(id)
 	if s == nil {
@@ -161,9 +163,10 @@ func (h *Hub) End(ctx context.Context, id string, reason wire.EndReason) wire.Ac
 	if h.sessions[id] == s {
 		delete(h.sessions, id)
 		h.leaving[s] = struct{}{}
+		h.held.addLocked(s)
 		// Whoever stopped the session does not wait for viewers that do not read.
 		h.ending.Go(func() {
-			s.finish(drainLimit + closeLimit)
+			s.seeOff()
 			h.left(s)
 		})
 	}
@@ -192,9 +195,15 @@ func (h *Hub) Viewers(id string) int {
 	return len(s.viewers)
 }
 
-// Close ends every viewer without an end frame, since the sessions go on at the agents, and waits.
+// Close ends every viewer without an end frame, since the sessions go on at the agents, and waits. Viewers of a session
+// that has ended are told so. A second call does nothing.
 func (h *Hub) Close() error {
 	h.mu.Lock()
+	if !h.closed {
+		for s := range h.leaving {
+			s.hasten()
+		}
+	}
 	h.closed = true
 	all := h.sessions
 	h.sessions = map[string]*session{}

@@ -314,14 +314,18 @@ func (v *viewer) takeLocked() {
 
 // overtakenLocked announces everything that left the ring before the viewer took it.
 func (v *viewer) overtakenLocked() {
-	s := v.session
-	for _, n := range s.notes {
+	v.missedNotesLocked()
+	v.place = v.session.ring.First()
+	v.fillLocked(wire.ReasonSlowViewer)
+}
+
+// missedNotesLocked queues the announcements without numbers that left the ring before the viewer took them.
+func (v *viewer) missedNotesLocked() {
+	for _, n := range v.session.notes {
 		if n.place >= v.place {
 			v.queueLocked(piece{kind: entryGap, agent: n.entry.agent, epoch: n.entry.epoch, data: n.entry.data})
 		}
 	}
-	v.place = s.ring.First()
-	v.fillLocked(wire.ReasonSlowViewer)
 }
 
 // takeEntryLocked queues the part of an entry that lies behind the viewer's position.
@@ -380,9 +384,20 @@ func skipFrames(data []byte, n uint64) []byte {
 	return data
 }
 
-// restLocked announces everything that the viewer will not get any more, in place of it.
+// restLocked announces everything that the viewer will not get any more, in place of it. Announcements that the ring
+// holds are told as they are.
 func (v *viewer) restLocked(reason string) {
-	v.place = v.session.ring.Next()
+	ring := v.session.ring
+	if v.place < ring.First() {
+		v.missedNotesLocked()
+	}
+	for v.place = max(v.place, ring.First()); v.place < ring.Next(); v.place++ {
+		if e := ring.At(v.place); e.kind == entryGap && e.count == 0 {
+			v.rebaseLocked(e.agent)
+			v.skipLocked(e.agent, e.epoch, e.first, reason)
+			v.takeLossLocked(e)
+		}
+	}
 	for i, a := range v.session.agents {
 		v.rebaseLocked(i)
 		if a.epoch != 0 {

@@ -13,10 +13,6 @@ import (
 const (
 	// dataQueue is how many messages of one session may wait for the hub. What does not fit is asked for again.
 	dataQueue = 4096
-	// drainLimit is how long viewers may take, when a session ends, to read what the ring holds.
-	drainLimit = time.Second
-	// closeLimit is how long a viewer's socket may take to say goodbye after that.
-	closeLimit = 2 * time.Second
 	// entryBytes is about how much an entry of the ring holds. A viewer that stands still keeps what it is writing, each
 	// at another place of the stream and long after the ring has let go of it.
 	entryBytes = 8 << 10
@@ -83,6 +79,11 @@ type session struct {
 	kick chan struct{}
 	stop context.CancelFunc
 	done chan struct{}
+	// hurry is closed when viewers of the ended session are to be seen off at once, released when the hub holds it no
+	// longer.
+	hurry, released chan struct{}
+	// heldBytes is what it held when it ended; the hub's lock guards it.
+	heldBytes int
 	// serving counts the viewers' goroutines.
 	serving sync.WaitGroup
 
@@ -100,13 +101,17 @@ type session struct {
 	// consumed is the place behind the last entry that the fastest viewer has taken.
 	consumed uint64
 	// watched says that the session had a viewer; the first one begins at its origin.
-	watched  bool
-	expires  time.Time
-	version  uint64 // counts changes of the accounts
-	ackNow   bool
+	watched bool
+	expires time.Time
+	version uint64 // counts changes of the accounts
+	ackNow  bool
+	// ended says that the session is over, since endedAt; gone that nobody is taken back any more; hurried that its
+	// viewers have no time left to take what is held; closing that they are to go without another word.
 	ended    bool
-	drainBy  time.Time
+	endedAt  time.Time
 	reason   wire.EndReason
+	gone     bool
+	hurried  bool
 	closing  bool
 	newState chan struct{} // closed and replaced when an agent's state changes
 }
@@ -115,7 +120,8 @@ type session struct {
 func newSession(h *Hub, config Session) (*session, error) {
 	s := &session{
 		hub: h, config: config, expires: config.ExpiresAt,
-		kick: make(chan struct{}, 1), done: make(chan struct{}), stop: func() {},
+		kick: make(chan struct{}, 1), done: make(chan struct{}), hurry: make(chan struct{}),
+		released: make(chan struct{}), stop: func() {},
 		byID: map[[16]byte]int{}, ring: ring.New[*entry](h.ring), viewers: map[*viewer]struct{}{},
 		wake: make(chan struct{}), newState: make(chan struct{}), sums: newTotals(),
 	}
@@ -198,56 +204,6 @@ func (s *session) accountsLocked() map[string]wire.AgentAccounts {
 		out[a.ref.ID] = a.accounts
 	}
 	return out
-}
-
-// end runs the end of a session; see [Hub.End].
-func (s *session) end(ctx context.Context, reason wire.EndReason) wire.Accounts {
-	s.awaitClosed(ctx)
-	s.mu.Lock()
-	if !s.ended {
-		s.ended, s.reason = true, reason
-		s.drainBy = time.Now().Add(drainLimit)
-		s.wakeLocked()
-	}
-	accounts := wire.Accounts{Agents: s.accountsLocked()}
-	s.mu.Unlock()
-	return accounts
-}
-
-// abandon ends the session here without telling anybody that it is over, since it is not.
-func (s *session) abandon() {
-	s.mu.Lock()
-	s.closing = true
-	s.wakeLocked()
-	s.mu.Unlock()
-	s.finish(closeLimit)
-}
-
-// finish waits for the viewers, cuts those that do not go by themselves, and frees the rest.
-func (s *session) finish(limit time.Duration) {
-	gone := make(chan struct{})
-	go func() {
-		defer close(gone)
-		s.serving.Wait()
-	}()
-	timer := time.NewTimer(limit)
-	defer timer.Stop()
-	select {
-	case <-gone:
-	case <-timer.C:
-		s.mu.Lock()
-		s.closing = true
-		for v := range s.viewers {
-			v.out.cut()
-		}
-		s.wakeLocked()
-		s.mu.Unlock()
-		<-gone
-	}
-	// The subscription drops what still comes; a second Close does nothing.
-	_ = s.sub.Close()
-	s.stop()
-	<-s.done
 }
 
 // awaitOpen waits until each agent has opened or refused the session, at most StartGrace.

@@ -130,6 +130,7 @@ func (h *Hub) left(s *session) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.leaving, s)
+	h.held.removeLocked(s)
 	h.past.add(&final)
 }
 

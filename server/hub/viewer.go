@@ -43,6 +43,8 @@ type viewer struct {
 	session *session
 	view    View
 	out     output
+	// since is when it came.
+	since time.Time
 
 	// place is the next place in the ring.
 	place uint64
@@ -69,19 +71,19 @@ type viewer struct {
 type glance struct {
 	wake           chan struct{}
 	ended, closing bool
-	drainBy        time.Time
 	expires        time.Time
 	reason         wire.EndReason
 	version        uint64
 	statuses       []wire.Control
 }
 
-// attach adds a viewer to the session, nil if the session ended or has too many.
+// attach adds a viewer to the session, nil if the session ended or has too many. One that has ended takes back who can
+// say what it is owed.
 func (s *session) attach(view View, out output) (*viewer, *wire.Error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case s.ended || s.closing:
+	case s.gone || s.closing || s.ended && !view.HasAfter && !view.FromStart:
 		return nil, wire.Errorf(wire.CodeSessionEnded, "session %s has ended", s.config.ID)
 	case len(s.viewers) >= wire.MaxViewers:
 		return nil, wire.Errorf(wire.CodeRateLimited, "session %s has %d viewers, which is the limit",
@@ -91,7 +93,7 @@ func (s *session) attach(view View, out output) (*viewer, *wire.Error) {
 	v := &viewer{
 		session: s, view: view, out: out, at: make([]position, len(s.agents)),
 		written: make([]wire.Position, len(s.agents)), statusVersion: make([]uint64, len(s.agents)),
-		expires: s.expires, lastWrite: now, lastStats: now, most: pieceBytes,
+		expires: s.expires, since: now, lastWrite: now, lastStats: now, most: pieceBytes,
 	}
 	s.viewers[v] = struct{}{}
 	s.serving.Add(1)
@@ -200,10 +202,10 @@ func (v *viewer) look() glance {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	g := glance{
-		wake: s.wake, ended: s.ended, closing: s.closing, drainBy: s.drainBy,
+		wake: s.wake, ended: s.ended, closing: s.closing,
 		expires: s.expires, reason: s.reason, version: s.version,
 	}
-	if s.ended && time.Now().After(s.drainBy) {
+	if s.ended && s.drainedLocked(v) {
 		v.restLocked(wire.ReasonSessionEnd)
 	} else {
 		v.takeLocked()

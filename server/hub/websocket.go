@@ -26,7 +26,7 @@ var errSlow = errors.New("slow viewer")
 // messages. Who may see the session was decided before. It returns as soon as the connection is the hub's, so that
 // nothing is held of the request: the viewer is served until it goes or View.Until comes.
 func (h *Hub) ServeWebSocket(w http.ResponseWriter, r *http.Request, id string, view View) {
-	s := h.find(id)
+	s := h.served(id)
 	if s == nil {
 		unknownSession(w, id)
 		return
