@@ -41,8 +41,6 @@ class Program {
     for (const stream of [this.#child.stdout, this.#child.stderr]) stream?.on('data', (data: Buffer) => { this.printed += data.toString(); });
   }
 
-  signal(name: NodeJS.Signals): void { this.#child.kill(name); }
-
   async kill(): Promise<void> {
     this.#child.kill('SIGKILL');
     await this.#ended;
@@ -80,7 +78,7 @@ export class Fleet {
     await until(`agent ${name} is online`, async () => (await this.agents()).some((a) => a.name === name && a.status === 'online'));
   }
 
-  signal(agent: string, name: NodeJS.Signals): void { this.#agents.get(agent)?.signal(name); }
+  async killAgent(name: string): Promise<void> { await this.#agents.get(name)?.kill(); }
 
   file(agent: string, source: string): string { return join(this.folder, agent, `${source}.log`); }
 

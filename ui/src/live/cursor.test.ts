@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { cursorText, parsePlace, placeText } from './cursor';
+import { cursorText, isAt, parsePlace, placeText } from './cursor';
+import { log } from './fixture';
+import { Store } from './store';
 
 const agent = '01020304-0506-0708-090a-0b0c0d0e0f10';
 
@@ -21,4 +23,12 @@ describe('place', () => {
   for (const text of ['', 'x', `${agent}:1`, `${agent}:1:x`, `${agent}:1:2:3`]) {
     it(`refuses ${text || 'nothing'}`, () => expect(parsePlace(text)).toBeUndefined());
   }
+});
+
+it('finds a line, or the gap in its place', () => {
+  const store = new Store();
+  const line = store.addLog(log(5, { agent }));
+  const gap = store.addGap({ agent, epoch: 1, unit: 'events', count: 3, from: 6, to: 8, reason: 'rate' });
+  const at = (seq: number, epoch = 1) => [line, gap, store.addNote('info', '')].map((item) => isAt(item, { agent, epoch, seq }));
+  expect([at(5), at(7), at(9), at(5, 2)]).toEqual([[true, false, false], [false, true, false], [false, false, false], [false, false, false]]);
 });

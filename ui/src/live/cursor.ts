@@ -1,3 +1,5 @@
+import type { Item } from './store';
+
 /** The last event of one agent that a viewer has. */
 export interface Position { agent: string; epoch: number; seq: number }
 
@@ -35,4 +37,13 @@ export function placeText(at: Position): string {
 export function parsePlace(text: string): Position | undefined {
   const hit = /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}):(\d{1,15}):(\d{1,15})$/i.exec(text);
   return hit ? { agent: hit[1]!.toLowerCase(), epoch: Number(hit[2]), seq: Number(hit[3]) } : undefined;
+}
+
+/** Whether an item is the event of a place, or a gap that it is in. */
+export function isAt(item: Item, at: Position): boolean {
+  if (item.kind === 'note') return false;
+  const { agent, epoch } = item.kind === 'log' ? item.log : item.gap;
+  if (agent !== at.agent || epoch !== at.epoch) return false;
+  if (item.kind === 'log') return item.log.seq === at.seq;
+  return (item.gap.from ?? Infinity) <= at.seq && at.seq <= (item.gap.to ?? -1);
 }

@@ -114,7 +114,8 @@ export class Drawn {
 
   /** Goes to the next or the previous line that the search found. */
   step(forward: boolean): void {
-    const from = this.active >= 0 ? this.active : this.topId;
+    // From nowhere it begins with what is seen, its first line included.
+    const from = this.active >= 0 ? this.active : this.topId - (forward ? 1 : 0);
     const to = forward ? this.found.next(from) : this.found.previous(from);
     if (to !== undefined) this.choose(to);
   }

@@ -1,0 +1,166 @@
+import { describe, expect, it } from 'vitest';
+import { open } from './browser';
+import { shopLine, until } from './fleet';
+import { epochOf, file, fleet, messages, number, page, received, scene, stream, writeAndSee } from './steps';
+
+scene();
+
+describe('live view', () => {
+  it('pauses with a count and resumes with exactly what was missed', async () => {
+    await stream();
+    await writeAndSee('web-1', [shopLine(1, { msg: 'before' })]);
+    await page.keyboard.press('p');
+    fleet.write('web-1', 'shop', Array.from({ length: 40 }, (_, i) => shopLine(i, { msg: `missed ${i}` })));
+    await until('40 are unseen', async () => (await number('[data-unseen]', 'data-unseen')()) === 40);
+    expect(await messages()).toEqual(['before']);
+    await page.keyboard.press('p');
+    await until('all are received', async () => (await received()) === 41);
+    const all = (await file('NDJSON')).trimEnd().split('\n').map((line) => (JSON.parse(line) as { message: string }).message);
+    expect(all).toEqual(['before', ...Array.from({ length: 40 }, (_, i) => `missed ${i}`)]);
+    await page.keyboard.press('Home');
+    await page.getByText('From here on: 40 events that came while paused').waitFor();
+  });
+
+  it('searches with n and N, marks, wraps, and chooses columns', async () => {
+    await stream();
+    await writeAndSee('web-1', Array.from({ length: 50 }, (_, i) => shopLine(i + 1)));
+    await page.keyboard.press('Home');
+    await page.keyboard.press('/');
+    await page.keyboard.type('payment');
+    await page.keyboard.press('Enter');
+    await page.getByText('1 of 2').waitFor();
+    expect(await page.locator('.row.active .hit').textContent()).toBe('payment');
+    await page.getByRole('listbox').focus();
+    await page.keyboard.press('n');
+    await page.getByText('2 of 2').waitFor();
+    await page.keyboard.press('N');
+    await page.getByText('1 of 2').waitFor();
+    await page.keyboard.press('m');
+    await page.getByLabel('What to mark').fill('order');
+    await page.keyboard.press('Enter');
+    await page.locator('.row .m1').first().waitFor();
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('c');
+    await page.getByRole('checkbox', { name: 'user.id' }).check();
+    await page.keyboard.press('Escape');
+    await page.locator('.row .column').first().waitFor();
+    await page.getByRole('listbox').focus();
+    await page.keyboard.press('w');
+    await page.locator('.list.wrap').waitFor();
+    await page.reload();
+    await page.locator('.list.wrap .row .column').first().waitFor();
+    await until('the lines are there again', async () => (await received()) === 50);
+  });
+
+  it('opens an event, copies a field, and filters for and against', async () => {
+    await stream('agent=web-1&agent=web-2');
+    await writeAndSee('web-1', Array.from({ length: 20 }, (_, i) => shopLine(i + 1)));
+    await writeAndSee('web-2', [shopLine(25)]);
+    await page.keyboard.press('End');
+    await page.keyboard.press('k');
+    await page.keyboard.press('Enter');
+    const event = page.getByRole('complementary', { name: 'The whole event' });
+    await event.getByText('payment was refused by the bank').waitFor();
+    await event.getByRole('button', { name: 'copy user.id' }).click();
+    expect(await page.evaluate(() => navigator.clipboard.readText())).toBe('107');
+    await event.getByRole('button', { name: '≠ no lines with this level' }).click();
+    await page.getByRole('button', { name: 'level ≠ ERROR' }).waitFor();
+    expect((await messages()).some((m) => m.includes('refused'))).toBe(false);
+    await page.getByRole('button', { name: 'Clear', exact: true }).click();
+    await page.locator('.row', { hasText: 'refused' }).click();
+    await event.getByRole('button', { name: '= only lines with this agent' }).click();
+    await until('one line is shown', async () => (await messages()).length === 1);
+    await page.getByRole('button', { name: 'Start a session with this filter' }).click();
+    await page.getByRole('heading', { name: 'New stream' }).waitFor();
+    expect(page.url()).toContain('agent=web-2');
+    expect(page.url()).not.toContain('agent=web-1');
+  });
+
+  it('says why nothing comes', async () => {
+    await stream('agent=web-1&pattern=never-ever');
+    fleet.write('web-1', 'shop', Array.from({ length: 7 }, (_, i) => shopLine(i + 1)));
+    await page.getByText('read 7 lines, and the filter let none of them pass: pattern never-ever').waitFor();
+  });
+
+  it('draws gaps in place with their count and reason', async () => {
+    await stream('agent=web-1');
+    await writeAndSee('web-1', [shopLine(1)]);
+    // More than the server holds, in pieces that it takes: who then comes back to the beginning is told what is gone.
+    const session = (await fleet.sessions())[0]!;
+    const [agent] = await fleet.agents().then((all) => all.filter((a) => a.name === 'web-1'));
+    const place = `${agent!.id}:${await epochOf()}:2`;
+    for (let i = 0; i < 24; i++) await writeAndSee('web-1', Array.from({ length: 8 }, () => shopLine(i, { pad: 'x'.repeat(60_000) })));
+    await page.goto('about:blank');
+    await page.goto(`${fleet.url}/#/session/${session.id}?at=${place}`);
+    const gap = page.locator('.row.gap').first();
+    await gap.waitFor();
+    expect(await gap.textContent()).toMatch(/[\d,]+ events missing from web-1: the server no longer holds this place/);
+  });
+
+  it('leads to a line by its link, also after a reload, and shares the session', async () => {
+    await stream();
+    await writeAndSee('web-1', Array.from({ length: 60 }, (_, i) => shopLine(i + 1, { msg: `line ${i + 1}` })));
+    await page.keyboard.press('g');
+    await page.keyboard.press('g');
+    await page.locator('.row', { hasText: /line 12$/ }).click();
+    await page.getByRole('button', { name: 'Link', exact: true }).click();
+    const link = await page.evaluate(() => navigator.clipboard.readText());
+    expect(link).toMatch(/#\/session\/sess_[a-z2-7]{26}\?at=/);
+    const other = await open(fleet);
+    for (const again of [false, true]) {
+      await (again ? other.page.reload() : other.page.goto(link));
+      await other.page.locator('.row.active', { hasText: 'line 12' }).waitFor();
+    }
+    await page.getByRole('button', { name: 'Share' }).click();
+    await other.page.goto(await page.evaluate(() => navigator.clipboard.readText()));
+    await other.page.getByText('streaming 1/1').waitFor();
+    await writeAndSee('web-1', [shopLine(1, { msg: 'both see this' })]);
+    await other.page.locator('.row', { hasText: 'both see this' }).waitFor();
+    await other.context.close();
+  });
+
+  it('downloads what is shown, safe for a spreadsheet', async () => {
+    await stream();
+    await writeAndSee('web-1', [shopLine(1, { msg: '=HYPERLINK("x")' }), shopLine(2, { msg: 'a\u001b[2Jb' })]);
+    const frames = (await file('NDJSON')).trimEnd().split('\n').map((line) => JSON.parse(line) as { message: string });
+    expect(frames.map((f) => f.message)).toEqual(['=HYPERLINK("x")', 'a\u001b[2Jb']);
+    expect(await file('Text')).toContain('a␛[2Jb');
+    expect(await file('CSV')).toContain(`"'=HYPERLINK(""x"")"`);
+  });
+
+  it('counts down, extends, keeps accounts that add up, and ends', async () => {
+    await stream('agent=web-1&length=1');
+    await writeAndSee('web-1', Array.from({ length: 9 }, (_, i) => shopLine(i + 1)));
+    await page.getByRole('timer').filter({ hasText: /^0:\d\d$/ }).waitFor();
+    await page.keyboard.press('e');
+    await page.getByRole('timer').filter({ hasText: /^[56]:\d\d$/ }).waitFor();
+    await page.keyboard.press('a');
+    await page.getByText('This page: 9 received, 0 told as missing, 0 unaccounted for').waitFor();
+    await page.getByRole('button', { name: 'Stop', exact: true }).click();
+    await page.locator('[data-state=ended]').waitFor();
+    await until('both equations add up', async () => (await page.getByText('✓ adds up').count()) === 2);
+    await page.getByRole('link', { name: 'Again' }).click();
+    await page.getByRole('heading', { name: 'New stream' }).waitFor();
+  });
+
+  it('tells of an agent that cannot be reached', async () => {
+    await stream('agent=web-1&agent=web-2');
+    await page.getByText('streaming 2/2').waitFor();
+    await fleet.killAgent('web-2');
+    await page.getByText('streaming 1/2 · web-2 unreachable').waitFor();
+    await fleet.join('web-2', { env: 'prod', role: 'api' }, ['shop']);
+    await page.getByText('streaming 2/2').waitFor();
+  });
+
+  it('comes back by itself when the server was gone, and says so', async () => {
+    await stream('agent=web-1&mode=complete');
+    await writeAndSee('web-1', [shopLine(1, { msg: 'before' })]);
+    await fleet.killServer();
+    await page.getByText('connection lost').waitFor();
+    fleet.write('web-1', 'shop', [shopLine(2, { msg: 'meanwhile' })]);
+    await fleet.serve();
+    await page.locator('.row', { hasText: 'meanwhile' }).waitFor();
+    await page.getByText('Connected again').waitFor();
+    expect((await messages()).filter((m) => ['before', 'meanwhile'].includes(m))).toEqual(['before', 'meanwhile']);
+  });
+});
