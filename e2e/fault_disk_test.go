@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/spilelog/spile/client"
 	"github.com/spilelog/spile/wire"
 )
 
@@ -150,7 +151,7 @@ func faultServerDiskFull(t *testing.T) {
 	log := filepath.Join(f.dir, "logs", "app.log")
 	appendLines(t, log, 0, 1)
 	f.startAgent("edge-1", "app="+log)
-	ctx, _, stream := f.begin(wire.StartRequest{})
+	ctx, id, stream := f.begin(wire.StartRequest{})
 	ballast := filepath.Join(data, "ballast")
 	file, err := os.Create(ballast)
 	if err != nil {
@@ -175,6 +176,13 @@ func faultServerDiskFull(t *testing.T) {
 	}
 	write(t, log, "the open session goes on\n")
 	collect(ctx, t, stream, says("goes on"))
+	// What is stopped is over, for the viewer too.
+	if stopped, err := f.client.Stop(ctx, id); err != nil || stopped.Status != wire.StatusEnded {
+		t.Errorf("stop: %+v %v", stopped, err)
+	}
+	collect(ctx, t, stream, func(f client.Frame) bool {
+		return f.Control != nil && f.Control.Event == wire.EventSessionEnded
+	})
 	if err := os.Remove(ballast); err != nil {
 		t.Fatal(err)
 	}

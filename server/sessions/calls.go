@@ -2,6 +2,7 @@ package sessions
 
 import (
 	"context"
+	"maps"
 	"time"
 
 	"github.com/spilelog/spile/internal/store"
@@ -14,18 +15,35 @@ func (m *Manager) Get(ctx context.Context, id string) (wire.Session, error) {
 	if err != nil {
 		return wire.Session{}, notFound(id, err)
 	}
+	m.mu.Lock()
+	if over, ok := m.unsaved[id]; ok {
+		s = over
+	}
+	m.mu.Unlock()
 	return m.present(s), nil
 }
 
 // List returns the sessions with this status, the newest first; an empty status means all.
 func (m *Manager) List(ctx context.Context, status wire.Status) ([]wire.Session, error) {
-	list, err := m.o.Store.Sessions(ctx, status, listLimit)
+	m.mu.Lock()
+	over := maps.Clone(m.unsaved)
+	m.mu.Unlock()
+	ask := status
+	if len(over) > 0 {
+		ask = "" // the store does not know of what has ended
+	}
+	list, err := m.o.Store.Sessions(ctx, ask, listLimit)
 	if err != nil {
 		return nil, err
 	}
 	out := make([]wire.Session, 0, len(list))
 	for _, s := range list {
-		out = append(out, m.present(s))
+		if end, ok := over[s.ID]; ok {
+			s = end
+		}
+		if status == "" || s.Status == status {
+			out = append(out, m.present(s))
+		}
 	}
 	return out, nil
 }

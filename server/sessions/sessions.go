@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -83,9 +85,11 @@ type Manager struct {
 	// ending counts the ends under way.
 	ending sync.WaitGroup
 
-	// mu guards active, the sessions in it and starting.
+	// mu guards active, the sessions in it, unsaved and starting.
 	mu     sync.Mutex
 	active map[string]*lease
+	// unsaved are sessions that have ended and for whose end the store had no room yet.
+	unsaved map[string]store.Session
 	// starting counts starts between the check of the limits and the entry in active.
 	starting int
 }
@@ -106,7 +110,9 @@ func New(o Options) *Manager {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Manager{o: o, log: log, wake: make(chan struct{}, 1), active: map[string]*lease{}}
+	return &Manager{
+		o: o, log: log, wake: make(chan struct{}, 1), active: map[string]*lease{}, unsaved: map[string]store.Session{},
+	}
 }
 
 // Restore opens the sessions that an earlier process left active. What expired meanwhile ends as soon as Run runs.
@@ -141,7 +147,10 @@ func streamOf(s store.Session, deadline time.Time) hub.Session {
 // Run ends sessions in time until ctx ends; it waits for the ends under way. Sessions that are still active then stay
 // so in the store, for the next process.
 func (m *Manager) Run(ctx context.Context) error {
-	defer m.ending.Wait()
+	defer func() {
+		m.ending.Wait()
+		m.saveEnds(context.WithoutCancel(ctx))
+	}()
 	trim := time.NewTicker(trimInterval)
 	defer trim.Stop()
 	timer := time.NewTimer(0)
@@ -158,7 +167,7 @@ func (m *Manager) Run(ctx context.Context) error {
 		case <-m.wake:
 		case <-timer.C:
 		}
-		timer.Reset(m.expire(ctx))
+		timer.Reset(min(m.expire(ctx), m.saveEnds(ctx)))
 	}
 }
 
@@ -199,8 +208,9 @@ func (m *Manager) finish(ctx context.Context, l *lease, reason wire.EndReason) (
 	now := wire.At(time.Now())
 	s.Status, s.EndedAt, s.EndReason = wire.StatusEnded, &now, reason
 	s.Accounts = m.o.Streams.Accounts(s.ID)
-	// First the store, so that agents learn that the session is over and report their final accounts.
-	if err := m.o.Store.SaveSession(ctx, s); err != nil {
+	// First the store, so that no death brings back what agents and viewers were told is over. But nothing stays open for
+	// want of room on a disk.
+	if err := m.o.Store.SaveSession(ctx, s); err != nil && !errors.Is(err, store.ErrUnwritable) {
 		m.mu.Lock()
 		l.ending = false
 		l.deadline = time.Now().Add(retryEnd)
@@ -212,11 +222,33 @@ func (m *Manager) finish(ctx context.Context, l *lease, reason wire.EndReason) (
 	s.Accounts = m.o.Streams.End(ctx, s.ID, reason)
 	err := m.o.Store.SaveSession(ctx, s)
 	m.mu.Lock()
+	if errors.Is(err, store.ErrUnwritable) {
+		m.log.Warn("session_save_failed", "session_id", s.ID, "reason", err, "next", "tried again")
+		m.unsaved[s.ID], err = s, nil
+	}
 	delete(m.active, s.ID)
 	m.mu.Unlock()
+	m.kick()
 	close(l.ended)
 	m.log.Info("session_ended", "session_id", s.ID, "reason", reason)
 	return m.present(s), err
+}
+
+// saveEnds stores the ends for which there was no room before, and returns when to try again.
+func (m *Manager) saveEnds(ctx context.Context) time.Duration {
+	m.mu.Lock()
+	left := slices.Collect(maps.Values(m.unsaved))
+	m.mu.Unlock()
+	for _, s := range left {
+		if err := m.o.Store.SaveSession(ctx, s); err != nil && !errors.Is(err, store.ErrNotFound) {
+			return retryEnd
+		}
+		m.mu.Lock()
+		delete(m.unsaved, s.ID)
+		m.mu.Unlock()
+		m.log.Info("session_saved", "session_id", s.ID)
+	}
+	return wire.MaxTimeout
 }
 
 // kick lets Run look for the next expiry again.
