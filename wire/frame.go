@@ -124,6 +124,9 @@ const (
 	ReasonLagging = "lagging"
 	// ReasonTruncated: a file was cut before it was read to its end.
 	ReasonTruncated = "truncated"
+	// ReasonHole: zeros at a file's beginning, where nothing was written. A writer that does not append leaves them when
+	// its file is cut: it goes on where it was.
+	ReasonHole = "hole"
 	// ReasonRotated: bytes of a rotated file are gone.
 	ReasonRotated = "rotated"
 	// ReasonCorrupt: a compressed file is broken and cannot be read on.

@@ -22,7 +22,7 @@ const (
 // reasons, and what has none loses nothing:
 //
 //   - the agent's reading, which may lag behind a live file (lagging) or find that bytes are gone or cannot be read
-//     (truncated, rotated, corrupt, oversize, unreadable);
+//     (truncated, rotated, corrupt, oversize, unreadable), or that nobody wrote any (hole);
 //   - the agent's window of what is under way, where live drops (buffer_overrun) and complete stops reading; its own
 //     limit of events a second (rate); what was sealed and can be sent no more (replay_lost, journal_lost,
 //     session_end);
@@ -34,6 +34,7 @@ const (
 var stages = map[string]Stage{
 	ReasonLagging:       StageRead,
 	ReasonTruncated:     StageRead,
+	ReasonHole:          StageRead,
 	ReasonRotated:       StageRead,
 	ReasonCorrupt:       StageRead,
 	ReasonOversize:      StageRead,

@@ -188,7 +188,7 @@ func (r *reader) overHole(c *cursor, size int64, sealed bool) (*source.Block, st
 	}
 	c.nbefore = min(window, int(run))
 	clear(c.before[:])
-	return r.gapBlock(c, source.Gap{Bytes: run, Reason: wire.ReasonTruncated}), fetched
+	return r.gapBlock(c, source.Gap{Bytes: run, Reason: wire.ReasonHole}), fetched
 }
 
 // split returns what of the lines in data, which was read where the cursor stands, can be returned now.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/spilelog/spile/agent/source"
+	"github.com/spilelog/spile/wire"
 )
 
 // tick waits until the clock of the file system has moved on, so that what comes later has a later time. A kernel
@@ -177,6 +178,100 @@ func TestRotatedWhileDown(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestRotatedBetweenLooks wants lives that are the same, that begin alike or with the zeros of a hole, though they came
+// and went between two looks.
+func TestRotatedBetweenLooks(t *testing.T) {
+	const start = "the program starts\n"
+	tests := map[string][]string{
+		"same-lines":     {start, start, start, start},
+		"same-beginning": {start, start + "a\n", start, start + "b\n", start + "c\n"},
+		"shorter":        {start + "a\n", start, start + "a\n", start},
+	}
+	for name, texts := range tests {
+		for _, copied := range []bool{false, true} {
+			how := map[bool]string{false: "renamed", true: "copied"}[copied]
+			t.Run(name+"-"+how, func(t *testing.T) {
+				r := newRig(t)
+				r.write("app.log", texts[0])
+				rd := r.open(source.Start{Resume: []source.Position{}})
+				want := texts[0]
+				var k taken
+				collect(t, rd, &k, atLeast(strings.Count(texts[0], "\n")))
+				for range 3 {
+					r.set.mu.Lock()
+					r.tick()
+					r.rotateOnce(copied)
+					r.tick()
+					r.lives(copied, texts...)
+					r.set.mu.Unlock()
+					want += strings.Join(texts, "")
+					collect(t, rd, &k, atLeast(strings.Count(want, "\n")))
+				}
+				drain(t, rd, &k)
+				lines := strings.Split(strings.TrimSuffix(want, "\n"), "\n")
+				if copied { // of lives that are the same nothing tells which is the one that was read
+					slices.Sort(k.lines)
+					slices.Sort(lines)
+				}
+				if !slices.Equal(k.lines, lines) {
+					t.Errorf("got %q, want %q", k.lines, lines)
+				}
+			})
+		}
+	}
+}
+
+// TestStaleWriterBetweenLooks copies and truncates, several times between two looks, under a writer that goes on at its
+// own offset.
+func TestStaleWriterBetweenLooks(t *testing.T) {
+	r := newRig(t)
+	f, err := os.Create(r.path("app.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	n, holes := 0, int64(0)
+	write := func(lines int) {
+		if _, err := f.WriteString(numbered(n, n+lines)); err != nil {
+			t.Fatal(err)
+		}
+		n += lines
+	}
+	write(100)
+	rd := r.open(source.Start{Resume: []source.Position{}})
+	var k taken
+	collect(t, rd, &k, atLeast(n))
+	for range 3 {
+		for _, blind := range []bool{false, true, true, true, false} {
+			if blind {
+				r.set.mu.Lock()
+			}
+			r.tick()
+			r.rotateOnce(true)
+			holes += int64(n) * int64(len(numbered(0, 1)))
+			r.tick()
+			write(50)
+			if blind {
+				r.set.mu.Unlock()
+			}
+		}
+		collect(t, rd, &k, atLeast(n))
+		drain(t, rd, &k)
+		wantNumbered(t, k.lines, n)
+	}
+	var told int64
+	for _, g := range k.gaps {
+		if g.Reason == wire.ReasonHole {
+			told += g.Bytes
+		} else if g.Bytes != 0 {
+			t.Errorf("gap %+v", g)
+		}
+	}
+	if told != holes {
+		t.Errorf("holes of %d bytes are told, there are %d", told, holes)
 	}
 }
 

@@ -85,8 +85,16 @@ func (s *Set) movedLocked(t *track, f *folder, p source.Position, taken map[*sib
 	if p.Modified == 0 {
 		return place{}, nil
 	}
-	for _, b := range s.familyOfLocked(t, f) {
-		if b.mtime.UnixNano() <= p.Modified || b.size < p.Size || taken[b] || b.is(p) || s.copyOfLocked(t, b) {
+	family := s.familyOfLocked(t, f)
+	var copies map[*sibling]bool
+	for _, b := range family {
+		if b.mtime.UnixNano() <= p.Modified || b.size < p.Size || taken[b] || b.is(p) {
+			continue
+		}
+		if copies == nil {
+			copies = s.copiesLocked(t, family, taken)
+		}
+		if copies[b] {
 			continue
 		}
 		if g := s.siblingGenerationLocked(t, b, p); g != nil {

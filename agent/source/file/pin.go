@@ -165,8 +165,7 @@ func (s *Set) untouchedLocked(dir string) bool {
 		if t.gen == nil || filepath.Dir(path) != dir {
 			continue
 		}
-		f := t.gen.handle.Load().f
-		if info, err := f.Stat(); err != nil || info.Size() < t.gen.seen || !t.gen.same(f) {
+		if !t.gen.intact() {
 			return false
 		}
 	}
@@ -248,11 +247,21 @@ func (g *generation) copied(f *os.File, copied fs.FileInfo) bool {
 	if err != nil || copied.Size() > info.Size() {
 		return false
 	}
-	if copied.Size() == info.Size() && copied.ModTime().Before(info.ModTime()) {
+	if copied.Size() == info.Size() && copied.ModTime().Before(info.ModTime()) || !bornAfter(born(f), g.born) {
 		return false // a life that was the same
 	}
 	return sameBytes(f, h.f, 0, copied.Size()) && sameBytes(f, h.f, copied.Size()-keepBuffer, copied.Size())
 }
+
+// intact says whether the live file has what was last seen of it.
+func (g *generation) intact() bool {
+	f := g.handle.Load().f
+	info, err := f.Stat()
+	return err == nil && info.Size() >= g.seen && g.same(f)
+}
+
+// bornAfter says whether a file may have been made after another one; 0 is any time.
+func bornAfter(a, b int64) bool { return a >= b || a == 0 || b == 0 }
 
 // sameBytes compares what two files have between two offsets, no more than one buffer of it.
 func sameBytes(a, b *os.File, from, to int64) bool {

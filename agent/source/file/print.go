@@ -50,6 +50,12 @@ func (h *head) begins(f io.ReaderAt) bool {
 	return err == nil && bytes.Equal(b, h.bytes)
 }
 
+// alike says whether the file, which is not empty, begins with the bytes of h as far as it has them.
+func (h *head) alike(f io.ReaderAt) bool {
+	b, err := readAt(f, h.from, len(h.bytes))
+	return err == nil && startsAlike(h.bytes, b)
+}
+
 // start is what a file with this head begins with, the hole included.
 func (h *head) start() []byte {
 	if h.from == 0 {

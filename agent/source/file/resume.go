@@ -276,7 +276,7 @@ func (s *Set) siblingGenerationLocked(t *track, b *sibling, p source.Position) *
 		return nil
 	}
 	g.publish()
-	b.fresh = false
+	b.fresh, b.of = false, g.place
 	b.close()
 	s.draining[g] = struct{}{}
 	return g
@@ -285,9 +285,11 @@ func (s *Set) siblingGenerationLocked(t *track, b *sibling, p source.Position) *
 // laterLocked lists the siblings that came later, to be read from their beginning.
 func (s *Set) laterLocked(t *track, f *folder, after *newer) []place {
 	var later []place
-	for _, b := range s.familyOfLocked(t, f) {
+	family := s.familyOfLocked(t, f)
+	copies := s.copiesLocked(t, family, after.found)
+	for _, b := range family {
 		at := b.age()
-		if after.found[b] || !after.holds(at) || s.copyOfLocked(t, b) {
+		if after.found[b] || !after.holds(at) || copies[b] {
 			continue
 		}
 		if at.gen = s.siblingGenerationLocked(t, b, source.Position{}); at.gen != nil {
@@ -402,7 +404,7 @@ func (s *Set) candidates(at source.Position) ([]*handle, error) {
 	}
 	var same, alike []*handle
 	add := func(g *generation) {
-		if h := g.handle.Load(); h != nil && g.dev == at.Device && g.ino == at.Inode {
+		if h := g.handle.Load(); h != nil && g.is(at) {
 			same = append(same, h.retain())
 		}
 	}
@@ -416,11 +418,11 @@ func (s *Set) candidates(at source.Position) ([]*handle, error) {
 	if t != nil {
 		f := s.folderLocked(filepath.Dir(at.Path))
 		s.collectLocked(f)
-		for _, b := range f.siblings {
-			if s.familyLocked(b.path) != t {
-				continue
+		for _, b := range s.familyOfLocked(t, f) {
+			if b.mtime.UnixNano() < at.Modified {
+				continue // it was finished when the place was still written
 			}
-			if h := s.reopen(b); h != nil && b.id == (fileID{at.Device, at.Inode}) {
+			if h := s.reopen(b); h != nil && b.is(at) {
 				same = append(same, h)
 			} else if h != nil {
 				alike = append(alike, h)

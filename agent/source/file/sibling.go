@@ -43,6 +43,7 @@ type sibling struct {
 	fresh bool    // appeared while the set ran, and nobody has said yet what it is
 	open  *handle // kept while fresh or while it may be a copy in progress
 	since time.Time
+	of    uint64 // the place of the generation that is read from it or was copied to it, 0 for none
 	seen  bool
 	last  time.Time // when it was listed last
 }
@@ -194,7 +195,7 @@ func (s *Set) heldLocked(id fileID, file *os.File) *generation {
 // classifyLocked decides about a folder's fresh siblings: a copy of a live file is kept open until the file is
 // truncated; everything else is a generation that came and went unseen.
 func (s *Set) classifyLocked(f *folder) {
-	var unseen []*sibling
+	fresh := map[*track][]*sibling{}
 	waiting := 0
 	for _, b := range f.siblings {
 		if b.open == nil {
@@ -208,20 +209,27 @@ func (s *Set) classifyLocked(f *folder) {
 			}
 			continue
 		}
-		t := s.familyLocked(b.path)
-		switch {
-		case t == nil || s.heldLocked(b.id, b.open.f) != nil || s.twin(f, b):
+		if t := s.familyLocked(b.path); t == nil || s.heldLocked(b.id, b.open.f) != nil || s.twin(f, b) {
 			b.fresh = false
 			b.close()
-		case t.gen != nil && startsAlike(t.gen.head.Load().bytes, b.head):
-			b.fresh, b.since = false, time.Now()
-		default:
-			unseen = append(unseen, b)
+		} else {
+			fresh[t] = append(fresh[t], b)
 		}
 	}
-	sort.Slice(unseen, func(i, j int) bool { return unseen[i].before(unseen[j]) })
-	for _, b := range unseen {
-		s.adoptLocked(f, b)
+	for t, family := range fresh {
+		sort.Slice(family, func(i, j int) bool { return family[i].before(family[j]) })
+		copies := s.copiesLocked(t, family, nil)
+		if t.gen != nil && len(copies) < len(family) && !t.gen.intact() {
+			f.again = true // it was truncated just now: the next look tells whether this is its copy
+			continue
+		}
+		for _, b := range family {
+			if copies[b] {
+				b.fresh, b.since = false, time.Now()
+			} else {
+				s.adoptLocked(b)
+			}
+		}
 	}
 }
 
@@ -235,10 +243,12 @@ func (b *sibling) before(o *sibling) bool {
 	return m > 0 && n > 0 && m > n
 }
 
-// twin says whether another known sibling has the same content.
+// twin says whether another known sibling has the same content. The same few lines written at another time are those of
+// a program that writes them at each of its starts.
 func (s *Set) twin(f *folder, b *sibling) bool {
 	for _, o := range f.siblings {
-		if o != b && !o.fresh && o.seen && o.size == b.size && bytes.Equal(o.head, b.head) && s.sameTail(o, b) {
+		if o != b && !o.fresh && o.seen && o.size == b.size && bytes.Equal(o.head, b.head) &&
+			(b.size >= headSize || o.mtime.Equal(b.mtime)) && s.sameTail(o, b) {
 			return true
 		}
 	}
@@ -270,7 +280,7 @@ func startsAlike(a, b []byte) bool {
 }
 
 // adoptLocked makes a fresh sibling a generation that is read from its beginning.
-func (s *Set) adoptLocked(f *folder, b *sibling) {
+func (s *Set) adoptLocked(b *sibling) {
 	b.fresh = false
 	h := b.open
 	b.open = nil
@@ -286,6 +296,7 @@ func (s *Set) adoptLocked(f *folder, b *sibling) {
 		return
 	}
 	g.sibling = b
+	b.of = g.place
 	if t.gen != nil {
 		g.next = t.gen.place
 	}

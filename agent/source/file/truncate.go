@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -65,8 +66,7 @@ func (s *Set) copyLocked(f *folder, g *generation) (copied *handle, size int64, 
 	var bestFile *handle
 	var bestSize int64
 	for _, b := range f.siblings {
-		t := s.familyLocked(b.path)
-		if t == nil || t.path != g.path || !startsAlike(g.head.Load().bytes, b.head) {
+		if !s.mayCopyLocked(g, b) {
 			continue
 		}
 		h := s.reopen(b)
@@ -75,8 +75,8 @@ func (s *Set) copyLocked(f *folder, g *generation) (copied *handle, size int64, 
 			continue
 		}
 		info, err := h.f.Stat()
-		if err != nil || s.heldLocked(b.id, h.f) != nil || !g.continues(h.f, info.Size()) ||
-			best != nil && !best.before(b) {
+		if err != nil || s.heldLocked(b.id, h.f) != nil || !g.head.Load().alike(h.f) ||
+			!g.continues(h.f, info.Size()) || best != nil && !g.likelier(b, best) {
 			h.release()
 			continue
 		}
@@ -85,25 +85,56 @@ func (s *Set) copyLocked(f *folder, g *generation) (copied *handle, size int64, 
 	}
 	if best != nil {
 		g.sibling = best
-		best.fresh = false
+		best.of, best.fresh = g.place, false
 		best.close()
 	}
 	return bestFile, bestSize, missed
 }
 
-// copyOfLocked says whether a sibling is a copy of what a track's file has now. One that has just what the file has,
-// and was written earlier, is of a life that was the same.
-func (s *Set) copyOfLocked(t *track, b *sibling) bool {
+// mayCopyLocked says whether a sibling, by what is known of it, may be the copy that was made of g.
+func (s *Set) mayCopyLocked(g *generation, b *sibling) bool {
+	t := s.familyLocked(b.path)
+	return t != nil && t.path == g.path && (b.of == 0 || b.of == g.place) &&
+		startsAlike(g.head.Load().start(), b.head)
+}
+
+// copiesLocked are the siblings, of those given but not known, that are copies of what a track's file has now. What is
+// older than a sibling that is none is none either, though it may begin as the file does.
+func (s *Set) copiesLocked(t *track, family []*sibling, known map[*sibling]bool) map[*sibling]bool {
+	copies := map[*sibling]bool{}
 	if t.gen == nil {
-		return false
+		return copies
 	}
-	h := s.reopen(b)
-	if h == nil {
-		return false
+	for _, b := range slices.Backward(family) {
+		if known[b] {
+			continue
+		}
+		h := s.reopen(b)
+		if h == nil {
+			continue
+		}
+		info, err := h.f.Stat()
+		copied := err == nil && t.gen.copied(h.f, info)
+		h.release()
+		if !copied {
+			break
+		}
+		copies[b] = true
 	}
-	defer h.release()
-	info, err := h.f.Stat()
-	return err == nil && t.gen.copied(h.f, info)
+	return copies
+}
+
+// likelier says whether a rather than b is the copy that was made of g, where both begin like it: the first that was
+// made after g was seen to be written. What was made before is mostly of an earlier life.
+func (g *generation) likelier(a, b *sibling) bool {
+	late := !a.mtime.Before(g.mtime)
+	if late != !b.mtime.Before(g.mtime) {
+		return late
+	}
+	if late {
+		return a.before(b)
+	}
+	return b.before(a)
 }
 
 // continues says whether the file has what was seen last of g, as far as it reaches.
