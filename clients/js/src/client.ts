@@ -132,7 +132,7 @@ export class SpileClient {
   }
 }
 
-/** Whether no agent has looked at a line for a session yet. */
+/** Whether a session is open and no agent has looked at a line for it yet. */
 function untouched(session: Session): boolean {
-  return session.viewers === 0 && Object.values(session.accounts.agents).every((agent) => agent.seen === 0);
+  return session.status === "active" && session.viewers === 0 && Object.values(session.accounts.agents).every((agent) => agent.seen === 0);
 }

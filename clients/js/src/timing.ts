@@ -57,6 +57,9 @@ export class Backoff {
   }
 }
 
+/** How long one that was silent for too long may still be heard, in milliseconds. */
+const DOUBT = 100;
+
 /** Calls back once when nothing was heard for too long. */
 export class Watchdog {
   readonly #length: number;
@@ -92,8 +95,18 @@ export class Watchdog {
       const left = this.#heard + this.#length - performance.now();
       // A millisecond at a time would be too eager where timers and clock round differently.
       if (left > 0) this.#arm(Math.max(left, 1));
-      else this.#expired();
+      else this.#doubt();
     }, wait);
+  }
+
+  /** What has come while this process stood still, or slept, is heard before the silence counts. */
+  #doubt(): void {
+    const heard = this.#heard;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      if (this.#heard === heard) this.#expired();
+      else this.#arm(this.#length);
+    }, DOUBT);
   }
 }
 

@@ -9,7 +9,7 @@ export type Level = "TRACE" | "DEBUG" | "INFO" | "NOTICE" | "WARN" | "ERROR" | "
 
 export type CountsByReason = Partial<Record<GapReason, number>>;
 
-export type GapReason = "slow_viewer" | "buffer_overrun" | "rate" | "lagging" | "truncated" | "rotated" | "corrupt" | "oversize" | "unreadable" | "replay_lost" | "journal_lost" | "position_lost" | "session_end";
+export type GapReason = "slow_viewer" | "buffer_overrun" | "rate" | "lagging" | "truncated" | "hole" | "rotated" | "corrupt" | "oversize" | "unreadable" | "replay_lost" | "journal_lost" | "position_lost" | "session_end";
 
 /** Where on the way events or bytes were lost; each reason belongs to one. */
 export type Stage = "agent_read" | "agent_queue" | "server_ring";
@@ -85,6 +85,8 @@ export interface ControlMembers {
   /** The count is a lower bound, or unknown where there is none. */
   at_least?: true;
   status?: "streaming" | "unreachable" | "lagging" | "ended";
+  /** What keeps the agent from writing its own state, in agent_status; nothing does without it. */
+  problem?: string;
   accounts?: Accounts;
   cursor?: string;
   code?: ErrorCode;
@@ -289,6 +291,8 @@ export interface Agent {
   enrolled_at: string;
   version: string;
   sources: Source[];
+  /** What keeps the agent from writing its own state; absent when nothing does */
+  problem?: string;
   clock_offset_ms: number;
   sessions: number;
   metrics: MetricsPoint | null;

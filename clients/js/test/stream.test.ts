@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test, type TestContext } from "node:test";
 import type { ConnectionState, Frame, LogFrame, SpileError, Stream, StreamEvents, TransportName } from "@spile/client";
 import { AGENT, ended, Fake, log, SESSION, started, type Script } from "./fake.js";
+import { PlainWebSocket } from "./plain.js";
 import { newClient, until, within, type Timing } from "./harness.js";
 
 /** Attaches to a server that does as a script says. */
@@ -106,18 +107,19 @@ for (const way of ["websocket", "sse"] satisfies TransportName[]) {
     });
 
     test("heartbeats keep a connection", async (t) => {
-      let beating = true;
-      t.after(() => { beating = false; });
-      const { stream } = await attach(t, async (viewer) => {
+      const silence = 2500;
+      const { stream } = await attach(t, (viewer) => {
         viewer.send(started, log(viewer.number));
-        for (let i = 0; i < 20 && beating; i++) {
-          await new Promise((resolve) => setTimeout(resolve, 100));
-          if (way === "sse") viewer.raw(":\n\n");
+        const begun = performance.now();
+        const timer = setInterval(() => {
+          if (performance.now() - begun > 1.2 * silence) {
+            clearInterval(timer);
+            viewer.send(ended);
+          } else if (way === "sse") viewer.raw(":\n\n");
           else viewer.send({ type: "control", event: "heartbeat" });
-        }
-        viewer.send(ended);
-        viewer.end();
-      }, { way, timing: { silence: 1500 } });
+        }, 50);
+        t.after(() => clearInterval(timer));
+      }, { way, timing: { silence } });
       assert.deepEqual(await numbers(stream), [1]);
     });
 
@@ -315,22 +317,6 @@ describe("the iterator", () => {
 
 describe("a WebSocket that cannot wait", () => {
   test("is closed when its buffer is full, and comes back with the cursor", async (t) => {
-    const { WebSocket } = await import("ws");
-    // The class of browsers: it has no headers, and does not pause.
-    class Plain {
-      binaryType = "blob";
-      onmessage: ((event: { data: unknown }) => void) | null = null;
-      onclose: ((event: { code: number; reason: string }) => void) | null = null;
-      onerror: ((event: unknown) => void) | null = null;
-      readonly #socket;
-      constructor(url: string) {
-        this.#socket = new WebSocket(url);
-        this.#socket.on("message", (data) => this.onmessage?.({ data: String(data) }));
-        this.#socket.on("close", (code, reason) => this.onclose?.({ code, reason: String(reason) }));
-        this.#socket.on("error", (error) => this.onerror?.(error));
-      }
-      close(code?: number): void { this.#socket.close(code); }
-    }
     let connections = 0;
     const fake = await Fake.start(async (viewer) => {
       connections = viewer.number;
@@ -340,7 +326,7 @@ describe("a WebSocket that cannot wait", () => {
       viewer.send(ended);
     });
     t.after(() => fake.close());
-    const client = newClient({ baseUrl: fake.url, transports: ["websocket"], WebSocket: Plain }, { socketBuffer: 100_000, iteratorBuffer: 16 });
+    const client = newClient({ baseUrl: fake.url, transports: ["websocket"], WebSocket: PlainWebSocket }, { socketBuffer: 100_000, iteratorBuffer: 16 });
     const stream = await client.attach(SESSION);
     const states: ConnectionState[] = [];
     stream.on("connection", (state) => states.push(state));
