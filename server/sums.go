@@ -1,8 +1,6 @@
 package server
 
 import (
-	"sync"
-
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/spilelog/spile/server/hub"
@@ -18,11 +16,6 @@ type sums struct {
 	sent, pending, lost, truncated             *prometheus.Desc
 	offered, narrowed, delivered, gapped       *prometheus.Desc
 	inFlight, left                             *prometheus.Desc
-
-	// mu guards told, the most that was told of what was sent: it is less for a moment when an agent sends again, and
-	// a counter that shrinks looks to Prometheus as if it had begun anew.
-	mu   sync.Mutex
-	told uint64
 }
 
 // newSums makes the collector with its descriptions.
@@ -84,7 +77,7 @@ func (s *sums) Collect(out chan<- prometheus.Metric) {
 	counter(s.sampled, t.Agents.Sampled)
 	counter(s.redacted, t.Agents.RedactedAway)
 	byReason(s.dropped, t.Agents.Dropped)
-	counter(s.sent, s.mostSent(t.Agents.Sent))
+	counter(s.sent, t.Agents.Sent)
 	out <- prometheus.MustNewConstMetric(s.pending, prometheus.GaugeValue, float64(t.Agents.Pending))
 	byReason(s.lost, t.Agents.LostBytes)
 	counter(s.truncated, t.Agents.TruncatedLines)
@@ -94,12 +87,4 @@ func (s *sums) Collect(out chan<- prometheus.Metric) {
 	byReason(s.gapped, t.Viewers.Gapped)
 	out <- prometheus.MustNewConstMetric(s.inFlight, prometheus.GaugeValue, float64(t.Viewers.InFlight))
 	counter(s.left, t.Viewers.Left)
-}
-
-// mostSent is sent, or what was told before if that was more.
-func (s *sums) mostSent(sent uint64) uint64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.told = max(s.told, sent)
-	return s.told
 }

@@ -164,13 +164,3 @@ func TestMetricsAreTheSumsOfTheFrames(t *testing.T) {
 		t.Error("/metrics names a session")
 	}
 }
-
-// TestSentDoesNotShrink keeps the counter where it was while an agent sends again what it had sent.
-func TestSentDoesNotShrink(t *testing.T) {
-	s := newSums(nil)
-	for _, test := range []struct{ sent, want uint64 }{{10, 10}, {7, 10}, {10, 10}, {12, 12}} {
-		if got := s.mostSent(test.sent); got != test.want {
-			t.Errorf("at %d: told %d, want %d", test.sent, got, test.want)
-		}
-	}
-}

@@ -45,9 +45,9 @@ func (s *session) takenLocked(e *entry) {
 	}
 	a.acked = e.item
 	a.ackDue = true
-	a.taken += e.size
+	a.fresh += e.size
 	a.underway -= e.size
-	if a.taken >= ackBytes || a.underway >= int(s.credit()/2) {
+	if a.fresh >= ackBytes || a.underway >= int(s.credit()/2) {
 		s.ackNow = true
 	}
 	s.kickAcks()
@@ -138,7 +138,7 @@ func (s *session) flushAcks() {
 		if !a.ackDue {
 			continue
 		}
-		a.ackDue, a.taken = false, 0
+		a.ackDue, a.fresh = false, 0
 		list = append(list, due{ackSubject(a.ref.ID), wire.Ack{
 			Session: s.config.ID, Epoch: a.epoch, Item: a.acked, Credit: s.credit(),
 			Attached: attached && !a.refused, Resend: a.resend,

@@ -38,6 +38,10 @@ func (s *session) end(ctx context.Context, reason wire.EndReason) wire.Accounts 
 	defer s.mu.Unlock()
 	if !s.ended {
 		s.ended, s.reason, s.endedAt = true, reason, time.Now()
+		// Nothing is sent again.
+		for _, a := range s.agents {
+			s.countSentLocked(a, a.accounts.Sent)
+		}
 		s.wakeLocked()
 	}
 	return wire.Accounts{Agents: s.accountsLocked()}

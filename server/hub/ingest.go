@@ -41,11 +41,15 @@ type agentState struct {
 	// laggedAt is when the agent last said that it skipped what it could not match in time.
 	laggedAt time.Time
 	accounts wire.AgentAccounts
+	// counted is the account as it was counted in the session's sums, and taken how many events of the epoch came as
+	// events and not in gaps, as far as that is known.
+	counted wire.AgentAccounts
+	taken   uint64
 
-	// acked is the last item that was taken; taken and underway count bytes since the last acknowledgement and
+	// acked is the last item that was taken; fresh and underway count bytes since the last acknowledgement and
 	// beyond it.
 	acked           uint64
-	taken, underway int
+	fresh, underway int
 	ackDue, resend  bool
 	// asked says that a resend was asked for and nothing in order has come since.
 	asked bool
@@ -250,6 +254,9 @@ func (s *session) acceptLocked(a *agentState, item uint64, entries ...*entry) {
 		a.total += e.count
 		a.epochs[len(a.epochs)-1].last += e.count
 		size += len(e.data)
+		if e.kind == entryFrames {
+			a.taken += e.count
+		}
 	}
 	a.nextItem++
 	a.underway += size
@@ -352,8 +359,8 @@ func (s *session) takeReport(index int, r *wire.Report) {
 		return
 	}
 	accounts := presentAccounts(r.Accounts)
-	s.sums.addAgent(a.accounts, accounts)
 	a.accounts = accounts
+	s.countLocked(a, r)
 	s.version++
 	switch r.State {
 	case wire.ReportOpen:

@@ -384,6 +384,11 @@ func (a *fakeAgent) settle(t fataler) {
 	for item := uint64(1); item < a.item; item++ {
 		a.send(item)
 	}
+	a.sync(t)
+}
+
+// sync waits until everything that was sent is taken.
+func (a *fakeAgent) sync(t fataler) {
 	// The answer to a request comes behind everything published before it. The message itself says nothing new.
 	data, err := wire.AppendLink(bytes.Clone(a.uuid[:]), wire.LinkStatus, hub.Presence{Status: wire.StreamStreaming})
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 const OtherReason = "other"
 
 // Totals are the sums of both equations over all sessions since the server started, and close as they do. They only
-// grow, but for Agents.Pending, and for Agents.Sent, which is less for as long as an agent that came back sends again
-// what it had sent. An agent that comes with an account from before adds all of it.
+// grow, but for Agents.Pending. An agent that comes with an account from before adds all of it. While a session is
+// open, what its agents sent and this server has not taken counts as pending: it may have to be sent again, or be lost.
 type Totals struct {
 	// Agents is the sum of what the agents told of their sessions.
 	Agents  wire.AgentAccounts
@@ -60,13 +60,58 @@ func (t *Totals) addGapped(reason string, count uint64) {
 	}
 }
 
-// addAgent counts by how much an agent's account has grown. One that shrank belongs to an agent that lost its record
-// and counts anew.
-func (t *Totals) addAgent(was, now wire.AgentAccounts) {
-	if now.Seen < was.Seen {
-		t.Agents.Pending -= was.Pending
-		was = wire.AgentAccounts{}
+// countLocked counts what an agent reports. What it sent is counted when it is taken, so that nothing is counted that
+// the agent takes back because it has to send it again.
+func (s *session) countLocked(a *agentState, r *wire.Report) {
+	now, next := a.accounts, a.nextSeq
+	opens := r.State == wire.ReportOpen && r.Epoch != a.epoch
+	if opens {
+		next = r.NextSeq
 	}
+	// A new epoch is a new account. One that shrank belongs to an agent that lost its record, and counts anew as well.
+	if opens || now.Seen < a.counted.Seen {
+		s.sums.Agents.Pending -= a.counted.Pending
+		a.counted, a.taken = wire.AgentAccounts{}, 0
+	}
+	// What was sent or dropped, and not taken, was sent at most; all else that was sent will not be sent again.
+	if numbered, taken := now.Sent+sumOf(now.Dropped), max(next, 1)-1; numbered > taken {
+		a.taken = max(a.taken, now.Sent-min(now.Sent, numbered-taken))
+	} else {
+		a.taken = max(a.taken, now.Sent)
+	}
+	s.countSentLocked(a, a.taken)
+}
+
+// countSentLocked counts the account of an agent, with so many events sent.
+func (s *session) countSentLocked(a *agentState, sent uint64) {
+	now := a.accounts
+	sent = max(sent, a.counted.Sent)
+	both, back := now.Sent+now.Pending, grown(now.Sent, sent)
+	// An agent that died before it heard that something was taken sends it again, or cannot and counts it as dropped.
+	// It was sent, whatever the agent makes of it.
+	now.Dropped = maps.Clone(now.Dropped)
+	for _, reason := range []string{wire.ReasonReplayLost, wire.ReasonSessionEnd} {
+		if n := min(grown(a.counted.Dropped[reason], now.Dropped[reason]), back); n > 0 {
+			now.Dropped[reason] -= n
+			both, back = both+n, back-n
+		}
+	}
+	now.Sent = min(sent, both)
+	now.Pending = both - now.Sent
+	s.sums.addAgent(a.counted, now)
+	a.counted = now
+}
+
+// sumOf is the sum of all counts.
+func sumOf(counts map[string]uint64) (n uint64) {
+	for _, one := range counts {
+		n += one
+	}
+	return n
+}
+
+// addAgent counts by how much an agent's account has grown.
+func (t *Totals) addAgent(was, now wire.AgentAccounts) {
 	t.Agents.Seen += now.Seen - was.Seen
 	t.Agents.Filtered += grown(was.Filtered, now.Filtered)
 	t.Agents.Sampled += grown(was.Sampled, now.Sampled)

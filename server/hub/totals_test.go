@@ -105,21 +105,31 @@ func checkViewers(t fataler, v hub.ViewerTotals) {
 	}
 }
 
+// tellAccounts reports an account with these numbers and everything else pending, and waits until it is taken.
+func (a *fakeAgent) tellAccounts(t *testing.T, seen, sent uint64, dropped map[string]uint64) {
+	t.Helper()
+	a.report(wire.ReportStats, func(r *wire.Report) {
+		r.Accounts = wire.AgentAccounts{Seen: seen, Sent: sent, Dropped: dropped, Pending: seen - sent - sumUp(dropped)}
+	})
+	a.sync(t)
+}
+
 // TestTotalsGrow goes through an agent that comes back with more, and one that lost its record; reasons that nobody
 // knows do not multiply.
 func TestTotalsGrow(t *testing.T) {
 	h, fab := newHub(t, nil)
 	a := newFakeAgent(t, fab, agentID)
-	tell := func(seen, sent uint64, dropped map[string]uint64) {
-		a.report(wire.ReportStats, func(r *wire.Report) {
-			r.Accounts = wire.AgentAccounts{Seen: seen, Sent: sent, Dropped: dropped, Pending: seen - sent - sumUp(dropped)}
-		})
-		a.settle(t)
-	}
 	a.report(wire.ReportOpen, nil)
-	tell(10, 6, map[string]uint64{wire.ReasonRate: 2, "moon": 1})
-	tell(20, 15, map[string]uint64{wire.ReasonRate: 2, "moon": 1, "mars": 2})
-	tell(5, 4, nil)
+	a.send(a.batch(6))
+	a.send(a.gap(3))
+	a.tellAccounts(t, 10, 6, map[string]uint64{wire.ReasonRate: 2, "moon": 1})
+	a.send(a.batch(9))
+	a.send(a.gap(2))
+	a.tellAccounts(t, 20, 15, map[string]uint64{wire.ReasonRate: 2, "moon": 1, "mars": 2})
+	a.epoch, a.item, a.seq, a.sent = 2, 1, 1, map[uint64][]byte{}
+	a.report(wire.ReportOpen, func(r *wire.Report) { r.LostEpoch, r.Accounts.Seen, r.Accounts.Sent = 1, 0, 0 })
+	a.send(a.batch(4))
+	a.tellAccounts(t, 5, 4, nil)
 	got := h.Totals()
 	want := wire.AgentAccounts{
 		Seen: 25, Sent: 19, Pending: 1, LostBytes: map[string]uint64{},
@@ -130,6 +140,55 @@ func TestTotalsGrow(t *testing.T) {
 	}
 	if !got.Agents.Closes() {
 		t.Error("the sum does not close")
+	}
+}
+
+// TestSentIsWhatIsTaken goes through an agent that dies and sends again, or cannot: the sum of what was sent counts
+// each event once, never shrinks, and never counts what is not sent in the end. It agrees with the last account.
+func TestSentIsWhatIsTaken(t *testing.T) {
+	h, fab := newHub(t, nil)
+	a := newFakeAgent(t, fab, agentID)
+	a.report(wire.ReportOpen, nil)
+	lost := map[string]uint64{wire.ReasonReplayLost: 5}
+	tell := func(seen, sent uint64, dropped map[string]uint64) func() {
+		return func() { a.tellAccounts(t, seen, sent, dropped) }
+	}
+	for _, test := range []struct {
+		name                   string
+		act                    func()
+		sent, pending, dropped uint64
+	}{
+		{"ten-are-taken", func() { a.send(a.batch(10)); tell(10, 10, nil)() }, 10, 0, 0},
+		{"five-are-lost-on-the-way", func() { a.batch(5); tell(15, 15, nil)() }, 10, 5, 0},
+		{"it-dies-and-counts-none-as-sent", func() {
+			a.report(wire.ReportOpen, func(r *wire.Report) {
+				r.NextItem, r.NextSeq, r.Accounts = 1, 1, wire.AgentAccounts{Seen: 15, Pending: 15}
+			})
+			a.sync(t)
+		}, 10, 5, 0},
+		{"it-sends-ten-again", func() { a.send(1); tell(15, 10, nil)() }, 10, 5, 0},
+		{"it-cannot-send-the-others", func() {
+			a.item, a.seq = a.item-1, a.seq-5
+			a.send(a.gap(5))
+			tell(15, 10, lost)()
+		}, 10, 0, 5},
+		{"another-three", func() { a.send(a.batch(3)); tell(19, 13, lost)() }, 13, 1, 5},
+		{"it-dies-and-cannot-send-what-was-taken", func() {
+			tell(19, 10, map[string]uint64{wire.ReasonReplayLost: 8})()
+		}, 13, 1, 5},
+		{"the-last-is-sent-and-lost", tell(19, 14, lost), 13, 1, 5},
+		{"the-end", func() {
+			a.report(wire.ReportClosed, func(r *wire.Report) {
+				r.Accounts = wire.AgentAccounts{Seen: 19, Sent: 14, Dropped: lost}
+			})
+			h.End(t.Context(), sessionID, wire.EndStopped)
+		}, 14, 0, 5},
+	} {
+		test.act()
+		got := h.Totals().Agents
+		if got.Sent != test.sent || got.Pending != test.pending || sumUp(got.Dropped) != test.dropped || !got.Closes() {
+			t.Errorf("%s: %+v, want %d sent, %d pending, %d dropped", test.name, got, test.sent, test.pending, test.dropped)
+		}
 	}
 }
 
