@@ -120,7 +120,7 @@ func (r *reader) finish(c *cursor) *source.Block {
 	if why == "" {
 		why = wire.ReasonTruncated
 	}
-	return r.gapBlock(c, source.Gap{Bytes: bytes, AtLeast: true, Reason: why})
+	return r.gapBlock(c, source.Gap{Bytes: bytes, AtLeast: g.torn.Load(), Reason: why})
 }
 
 // gapBlock makes a block of a gap that begins at the cursor, and moves the cursor over it.

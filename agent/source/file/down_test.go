@@ -275,6 +275,74 @@ func TestStaleWriterBetweenLooks(t *testing.T) {
 	}
 }
 
+// TestLossHasANumber cuts a file, or takes it away, before it was read, and wants what was seen of it in a gap.
+func TestLossHasANumber(t *testing.T) {
+	text := numbered(0, 100)
+	tests := map[string]struct {
+		down, quiet bool
+		lose        func(r *rig)
+		want        source.Gap
+	}{
+		"truncated":       {lose: func(r *rig) { r.truncate("app.log") }, want: source.Gap{AtLeast: true, Reason: "truncated"}},
+		"truncated-quiet": {quiet: true, lose: func(r *rig) { r.truncate("app.log") }, want: source.Gap{Reason: "truncated"}},
+		"truncated-while-down": {
+			down: true, lose: func(r *rig) { r.truncate("app.log") }, want: source.Gap{AtLeast: true, Reason: "truncated"},
+		},
+		"removed-while-down": {
+			down: true, lose: func(r *rig) { r.remove("app.log") }, want: source.Gap{AtLeast: true, Reason: "rotated"},
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			r.write("app.log", "")
+			rd := r.open(source.Start{Resume: []source.Position{}})
+			var k taken
+			r.write("app.log", text)
+			if tt.quiet {
+				r.writtenFor("app.log", -time.Hour)
+			} else if !tt.down {
+				r.writtenFor("app.log", time.Hour)
+			}
+			r.set.scan()
+			if at := rd.Positions(); len(at) != 1 || at[0].Offset != 0 {
+				t.Fatalf("positions %+v", at)
+			}
+			if tt.down {
+				r.kill(rd, func() { tt.lose(r) }, &k)
+			} else {
+				r.set.mu.Lock()
+				tt.lose(r)
+				r.set.mu.Unlock()
+				r.set.scan()
+				drain(t, rd, &k)
+			}
+			tt.want.Source, tt.want.Path, tt.want.Bytes = "app", r.path("app.log"), int64(len(text))
+			if !slices.Equal(k.gaps, []source.Gap{tt.want}) {
+				t.Errorf("gaps %+v, want %+v", k.gaps, tt.want)
+			}
+		})
+	}
+}
+
+// TestQuietCopyIsNoLoss copies and truncates a file that nobody has written for a while.
+func TestQuietCopyIsNoLoss(t *testing.T) {
+	r := newRig(t)
+	r.write("app.log", numbered(0, 100))
+	r.writtenFor("app.log", -time.Minute)
+	r.set.scan()
+	rd := r.open(source.Start{Resume: []source.Position{}})
+	var k taken
+	collect(t, rd, &k, atLeast(100))
+	r.rotateOnce(true)
+	r.write("app.log", numbered(100, 110))
+	collect(t, rd, &k, atLeast(110))
+	wantNumbered(t, k.lines, 110)
+	if len(k.gaps) > 0 {
+		t.Errorf("gaps %+v", k.gaps)
+	}
+}
+
 // kill ends the set and the reader, lets something happen, and reads on from where the reader stood.
 func (r *rig) kill(rd source.Reader, down func(), k *taken) {
 	r.t.Helper()

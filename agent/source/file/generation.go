@@ -72,6 +72,7 @@ type generation struct {
 
 	// The rest belongs to the tracker, under Set.mu.
 	seen    int64     // the size at the last look, which flushLocked publishes
+	top     int64     // a size that was seen, though not what lies there
 	next    uint64    // the place that it comes before, where that was found earlier
 	sibling *sibling  // by what name it was rotated away, nil where that is not known
 	mark    []byte    // the last bytes before seen

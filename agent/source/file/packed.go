@@ -98,7 +98,7 @@ func (r *reader) unpacked(c *cursor, st *stream) (*source.Block, bool) {
 	r.gap = source.Gap{Source: g.source, Path: g.name(), AtLeast: true}
 	if errors.Is(st.err, io.EOF) && st.base+int64(len(st.buf)) >= c.off {
 		r.gap.Bytes, r.gap.Reason = max(0, g.lost.Load()-c.off), wire.ReasonTruncated
-		if r.gap.Bytes == 0 && !g.torn.Load() {
+		if r.gap.AtLeast = g.torn.Load(); r.gap.Bytes == 0 && !r.gap.AtLeast {
 			return nil, true
 		}
 	} else {

@@ -300,6 +300,7 @@ func (s *Set) grewLocked(g *generation, f *os.File, info fs.FileInfo) bool {
 		return false
 	}
 	if info.Size() > size {
+		g.top = info.Size()
 		if !s.growLocked(g, f, info.Size()) {
 			return true // it changes just now: the next look tells how
 		}

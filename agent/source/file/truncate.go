@@ -10,9 +10,14 @@ import (
 	"time"
 )
 
-// tearTime is how near its last growth a truncation must come for unseen lines to be likely: between the end of a
-// copy, or the last look, and the truncation.
-const tearTime = 2 * time.Second
+// tearTime is how near its last growth a truncation must come for unseen lines to be likely: between the last look and
+// the truncation. Between the end of a copy and the truncation they are as unlikely as that time is short beside the
+// one in which the file was seen to be quiet: tearShare and tearTick, the grain of the clock with some room, bound it.
+const (
+	tearTime  = 2 * time.Second
+	tearShare = 10
+	tearTick  = 100 * time.Millisecond
+)
 
 // truncatedLocked ends the track's generation where it was cut, in the copy that was made of it if there is one, and
 // begins the next generation in the same file.
@@ -33,10 +38,14 @@ func (s *Set) truncatedLocked(t *track, info fs.FileInfo) {
 
 // sealTruncatedLocked ends a generation whose bytes are no longer in its own file.
 func (s *Set) sealTruncatedLocked(g *generation) {
-	g.lost.Store(g.seen)
-	g.torn.Store(time.Since(g.mtime) < tearTime)
+	g.lost.Store(max(g.seen, g.top))
+	cut := time.Now()
+	if info, err := g.handle.Load().f.Stat(); err == nil && info.ModTime().Before(cut) {
+		cut = info.ModTime() // it was written since, or that is the time
+	}
 	f := s.folderLocked(filepath.Dir(g.path))
 	copied, size := s.seekCopyLocked(f, g)
+	g.torn.Store(g.mayTear(cut, copied))
 	g.seen = size
 	g.size.Store(size)
 	g.handle.Swap(copied).release()
@@ -44,6 +53,19 @@ func (s *Set) sealTruncatedLocked(g *generation) {
 	s.wakeLocked(g)
 	s.log.Debug("file_truncated", slog.String("path", g.path), slog.Uint64("place", g.place),
 		slog.Int64("seen_bytes", g.lost.Load()), slog.Int64("copied_bytes", size))
+}
+
+// mayTear says whether lines may have been written unseen before the file was cut, and after it was copied.
+func (g *generation) mayTear(cut time.Time, copied *handle) bool {
+	if copied == nil {
+		return cut.Sub(g.mtime) < tearTime
+	}
+	info, err := copied.f.Stat()
+	if err != nil || info.Size() != g.seen { // the copy does not tell since when it was quiet
+		return true
+	}
+	made := info.ModTime()
+	return made.Sub(g.mtime) < min(tearTime, tearTick+tearShare*max(0, cut.Sub(made)))
 }
 
 // seekCopyLocked finds the copy that was made of a generation, also while it is being renamed.

@@ -176,6 +176,10 @@ func (t *told) gap(c *wire.Control) {
 	if !slices.Contains(t.reasons, c.Reason) {
 		t.reasons = append(t.reasons, c.Reason)
 	}
+	if c.Reason == wire.ReasonHole {
+		t.holes += c.Count
+		return
+	}
 	if c.Unit == wire.UnitBytes {
 		t.bytes += c.Count
 		t.atLeast = t.atLeast || c.AtLeast
