@@ -84,7 +84,8 @@ function controlFrames() {
   const out = [declare("ControlMembers", base)];
   for (const event of events) {
     const { required, properties } = controlRule(event);
-    const members = required.map((name) => `  ${name}: ${typeOf(properties[name] ?? control.properties[name], "  ")};\n`);
+    const members = required.map((name) => [name, typeOf(properties[name] ?? control.properties[name], "  ")])
+      .map(([name, type]) => `  ${name}: ${type};\n`);
     const name = `${pascal(event)}Frame`;
     out.push(`/** The control frame \`${event}\`. */\nexport interface ${name} extends ControlMembers {\n` +
       `  event: ${JSON.stringify(event)};\n${members.join("")}}\n`);
@@ -149,7 +150,8 @@ function codeTable() {
   if (rows.length !== known.length || rows.some(([word]) => !known.includes(word))) {
     throw new Error(`wire/error.go has ${rows.length} codes, spec/frames.schema.json ${known.length}`);
   }
-  return "/** The HTTP status of each code. */\nexport const CODE_STATUS: { readonly [code in ErrorCode]: number } = {\n" +
+  return "/** The HTTP status of each code. */\n" +
+    "export const CODE_STATUS: { readonly [code in ErrorCode]: number } = {\n" +
     rows.map(([word, status]) => `  ${word}: ${status},\n`).join("") + "};\n";
 }
 

@@ -28,8 +28,10 @@ function runTests() {
   const files = readdirSync(build).filter((name) => name.endsWith(".test.js"))
     .filter((name) => wanted.length === 0 || wanted.includes(name.replace(/\.test\.js$/, "")));
   if (files.length === 0) throw new Error("no such test");
-  return run(process.execPath, ["--test", "--test-concurrency=4", "--test-force-exit", ...files.map((name) => join(build, name))],
-    { env: { ...process.env, SPILE_E2E_BINARY: binary, TMPDIR: scratch } });
+  const options = ["--test", "--test-concurrency=4", "--test-force-exit"];
+  return run(process.execPath, [...options, ...files.map((name) => join(build, name))], {
+     env: { ...process.env, SPILE_E2E_BINARY: binary, TMPDIR: scratch },
+  });
 }
 
 try {

@@ -92,7 +92,8 @@ export class SpileClient {
   /** The sessions with a status, the newest first; left out, the open ones. */
   async sessions(options: CallOptions & { status?: "active" | "ended" | "all" | undefined } = {}): Promise<Session[]> {
     const { status, ...rest } = options;
-    return (await this.#http.json<ListSessionsAnswer>({ path: "/stream/sessions", query: { status }, ...rest })).sessions;
+    const call = { path: "/stream/sessions", query: { status }, ...rest };
+    return (await this.#http.json<ListSessionsAnswer>(call)).sessions;
   }
 
   /** One session. */
@@ -134,5 +135,6 @@ export class SpileClient {
 
 /** Whether a session is open and no agent has looked at a line for it yet. */
 function untouched(session: Session): boolean {
-  return session.status === "active" && session.viewers === 0 && Object.values(session.accounts.agents).every((agent) => agent.seen === 0);
+  return session.status === "active" && session.viewers === 0 &&
+    Object.values(session.accounts.agents).every((agent) => agent.seen === 0);
 }

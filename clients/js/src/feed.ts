@@ -142,7 +142,8 @@ export class Feed {
         if (!passing(refusal)) throw refusal;
         wait = Math.max(this.#backoff.next(), (refusal.retryAfter ?? 0) * 1000);
         if (performance.now() + wait > limit) {
-          throw errorOf("unavailable", `lost the server for ${maxOffline / 1000} s: ${refusal.message}`, { cause: error });
+          const lost = `lost the server for ${maxOffline / 1000} s`;
+          throw errorOf("unavailable", `${lost}: ${refusal.message}`, { cause: error });
         }
         tell({ connected: false, attempt, wait: wait / 1000, transport: this.#transport, error: refusal });
       }

@@ -102,7 +102,7 @@ export class Stream implements AsyncIterable<LogFrame> {
     return this.#session;
   }
 
-  /** Where the reader stands, to come back with `attach(session.id, {after})`; undefined before any agent has spoken. */
+  /** Where the reader stands, to come back with `attach(id, {after})`; undefined before any agent has spoken. */
   get cursor(): string | undefined {
     return this.#positions.cursor;
   }
@@ -180,7 +180,8 @@ export class Stream implements AsyncIterable<LogFrame> {
   /** Starts to hand out, once those who ask for it now have said all that they ask for. */
   #begin(): void {
     if (this.#pumping !== undefined || this.#over !== undefined) return;
-    this.#pumping = breathe().then(() => this.#pump()).then(() => this.#finish(null), (error: unknown) => this.#finish(error));
+    this.#pumping = breathe().then(() => this.#pump())
+      .then(() => this.#finish(null), (error: unknown) => this.#finish(error));
   }
 
   async #pump(): Promise<void> {
@@ -194,12 +195,17 @@ export class Stream implements AsyncIterable<LogFrame> {
         else this.#hand(frame);
       }
       this.#iterator?.serve();
-      while (this.#iterator && this.#queue.length - this.#head >= this.#parts.timing.iteratorBuffer) await this.#sleep();
+      while (this.#full()) await this.#sleep();
       if (performance.now() - slice > SLICE) {
         await breathe();
         slice = performance.now();
       }
     }
+  }
+
+  /** Whether the iterator has as much before it as it may. */
+  #full(): boolean {
+    return this.#iterator !== undefined && this.#queue.length - this.#head >= this.#parts.timing.iteratorBuffer;
   }
 
   /** Waits for somebody who takes logs. */

@@ -94,7 +94,9 @@ describe("the calls", () => {
       filters: { level: ["ERROR", "WARN"], minLevel: "info", source: "app", pattern: "x", scope: ["k:v"] },
     });
     const { session } = stream;
-    assert.deepEqual(session.filters, { level: ["ERROR", "WARN"], min_level: "info", source: ["app"], pattern: "x", scope: ["k:v"] });
+    assert.deepEqual(session.filters, {
+      level: ["ERROR", "WARN"], min_level: "info", source: ["app"], pattern: "x", scope: ["k:v"],
+    });
     assert.deepEqual([session.mode, session.reason, session.raw, session.since], ["complete", "to see", true, "10m"]);
     assert.deepEqual((await client.sessions()).map((one) => one.id), [session.id]);
     const longer = await stream.extend(3000);

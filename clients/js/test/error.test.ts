@@ -31,14 +31,16 @@ describe("the table of codes", () => {
 
   for (const [code, status] of Object.entries(CODE_STATUS)) {
     test(code, async () => {
+      const wanted = classes[code as ErrorCode] ?? "SpileError";
       const details = { field: "why" };
-      reply = { status, body: JSON.stringify({ error: code, message: "one sentence", details }), headers: { "Retry-After": "7" } };
+      const body = JSON.stringify({ error: code, message: "one sentence", details });
+      reply = { status, body, headers: { "Retry-After": "7" } };
       const error = await client.agents().then(() => undefined, (e: unknown) => e);
       assert.ok(error instanceof SpileError);
       const { name, message, retryAfter } = error;
       assert.deepEqual({ code: error.code, status: error.status, name, message, details: error.details, retryAfter },
-        { code, status, name: classes[code as ErrorCode] ?? "SpileError", message: "one sentence", details, retryAfter: 7 });
-      const Class = spile[(classes[code as ErrorCode] ?? "SpileError") as "SpileError"];
+        { code, status, name: wanted, message: "one sentence", details, retryAfter: 7 });
+      const Class = spile[wanted as "SpileError"];
       assert.ok(error instanceof Class);
       assert.equal(new SpileError(code as ErrorCode, "").status, status);
     });
@@ -73,7 +75,8 @@ describe("the table of codes", () => {
     for (const call of [() => newClient({ baseUrl }).agents(), () => newClient({ baseUrl }).attach("sess_x")]) {
       await assert.rejects(call, (error: SpileError) => {
         assert.equal(error.name, "UnavailableError");
-        assert.ok(error.message.startsWith(`reach ${baseUrl}: `) && error.message.includes("ECONNREFUSED"), error.message);
+        assert.ok(error.message.startsWith(`reach ${baseUrl}: `), error.message);
+        assert.ok(error.message.includes("ECONNREFUSED"), error.message);
         return true;
       });
     }

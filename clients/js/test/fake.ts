@@ -17,6 +17,14 @@ export function log(seq: number, extra: Partial<LogFrame> = {}): LogFrame {
   };
 }
 
+/** A gap from one number to another. */
+export function gap(from: number, to: number): ControlFrame {
+  return {
+    type: "control", event: "gap", agent: AGENT, epoch: 1, from, to, count: to - from + 1, unit: "events",
+    reason: "rate", stage: "agent_queue",
+  };
+}
+
 /** The first frame of every stream. */
 export const started: ControlFrame = {
   type: "control", event: "session_started", session_id: SESSION, expires_at: "2026-01-02T04:04:05.678Z", next_seq: {},
@@ -98,7 +106,6 @@ export class Fake {
     };
     if (path === `/sessions/${SESSION}`) json(200, session);
     else if (path === "/stream/stop") json(200, { ...session, status: "ended" });
-    else if (path === "/stream/start") json(201, { session, session_id: SESSION, agent_id: AGENT, status: "active", websocket_url: session.websocket_url });
     else if (path === "/stream/ticket") json(201, { ticket: "once", expires_in_seconds: 30 });
     else if (path === `/stream/sse/${SESSION}`) {
       response.writeHead(200, { "Content-Type": "text/event-stream" });

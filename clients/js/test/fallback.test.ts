@@ -26,7 +26,9 @@ describe("a proxy between", () => {
   }
 
   /** Reads the history and one line more, through the way that the client finds. */
-  async function readBy(proxy: Proxy, way: TransportName, timing: Timing, options: ClientOptions = {}): Promise<string[]> {
+  async function readBy(
+    proxy: Proxy, way: TransportName, timing: Timing, options: ClientOptions = {},
+  ): Promise<string[]> {
     const client = fleet.client({ baseUrl: proxy.url, ...options }, timing);
     const stream = await client.startStream({ agentId: "a", tail: 10, filters: { pattern: "line" } });
     assert.equal(stream.transport, way);

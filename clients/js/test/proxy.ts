@@ -33,7 +33,9 @@ export class Proxy {
     if (fault.swallow || fault.forbid) {
       this.#server.on("upgrade", (from: IncomingMessage, socket: Socket) => {
         this.#note(from);
-        if (fault.forbid) socket.end("HTTP/1.1 403 Forbidden\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>");
+        if (fault.forbid) {
+          socket.end("HTTP/1.1 403 Forbidden\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>");
+        }
       });
     }
     this.#server.on("connection", (socket: Socket) => {

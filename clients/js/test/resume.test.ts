@@ -38,7 +38,8 @@ async function takeAll(stream: Stream, last: number, seen?: (n: number) => void,
 }
 
 for (const [kind, transport, WebSocket] of [
-  ["websocket", "websocket", undefined], ["browser", "websocket", PlainWebSocket], ["sse", "sse", undefined], ["poll", "poll", undefined],
+  ["websocket", "websocket", undefined], ["browser", "websocket", PlainWebSocket],
+  ["sse", "sse", undefined], ["poll", "poll", undefined],
 ] as const) {
   describe(kind, () => {
     let fleet: Fleet;
@@ -71,7 +72,8 @@ for (const [kind, transport, WebSocket] of [
       log = await fleet.agent(name);
       const way = await Way.to(fleet.url);
       t.after(() => way.close());
-      const client = fleet.client({ baseUrl: way.url, WebSocket, transports: [transport], maxOffline: 600 }, { maxWait: 100 });
+      const options = { baseUrl: way.url, WebSocket, transports: [transport], maxOffline: 600 };
+      const client = fleet.client(options, { maxWait: 100 });
       const stream = await client.startStream({ agentId: name, mode: "complete" });
       t.after(() => stream.close());
       let back = 0;

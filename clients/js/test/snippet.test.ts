@@ -34,7 +34,22 @@ await stream.stop();
 `;
 
 /** The page's own way to be done: a line on standard input. */
-const whenDone = "// When done\nawait new Promise((resolve) => process.stdin.once('data', resolve));\nprocess.stdin.destroy();";
+const whenDone = `// When done
+await new Promise((resolve) => process.stdin.once("data", resolve));
+process.stdin.destroy();`;
+
+/** A snippet that runs. */
+interface Running {
+  child: ChildProcess;
+  /** What it has printed so far. */
+  said: () => string;
+  /** What it has printed when it has ended, well and without complaint. */
+  ended: Promise<string>;
+}
+
+/** A resolver that does not find ws, wherever it may be installed. */
+const resolver = 'export function resolve(s,c,n){if(s===%22ws%22)throw new Error(%22not%20installed%22);return n(s,c)}';
+const withoutWS = `import{register}from'node:module';register('data:text/javascript,${resolver}')`;
 
 describe("snippets", () => {
   let fleet: Fleet;
@@ -47,7 +62,7 @@ describe("snippets", () => {
   after(() => fleet.close());
 
   /** Runs a program with a server and a token in its environment. */
-  function run(name: string, text: string, options: string[] = []): { child: ChildProcess; said: () => string; ended: Promise<string> } {
+  function run(name: string, text: string, options: string[] = []): Running {
     const file = new URL(`${name}.mjs`, folder);
     writeFileSync(file, text);
     const env = { ...process.env, SPILE_SERVER: fleet.url, SPILE_TOKEN: fleet.token };
@@ -77,9 +92,7 @@ describe("snippets", () => {
 
   for (const [name, options] of [
     ["with ws", []],
-    // A resolver that does not find it, wherever it may be installed.
-    ["without ws", ["--import", "data:text/javascript,import{register}from'node:module';register('data:text/javascript," +
-      "export function resolve(s,c,n){if(s===%22ws%22)throw new Error(%22not%20installed%22);return n(s,c)}')"]],
+    ["without ws", ["--import", `data:text/javascript,${withoutWS}`]],
   ] as const) {
     test(`the guide's, until somebody is done, ${name}`, async () => {
       const text = (await named()).replace("// When done", whenDone).replace("timeout: 300", "timeout: 31")

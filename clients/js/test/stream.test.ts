@@ -1,14 +1,16 @@
 import assert from "node:assert/strict";
 import { describe, test, type TestContext } from "node:test";
-import type { ConnectionState, Frame, LogFrame, SpileError, Stream, StreamEvents, TransportName } from "@spile/client";
-import { AGENT, ended, Fake, log, SESSION, started, type Script } from "./fake.js";
+import type {
+  AttachOptions, ClientOptions, ConnectionState, Frame, LogFrame, SpileError, Stream, StreamEvents, TransportName,
+} from "@spile/client";
+import { AGENT, ended, Fake, gap, log, SESSION, started, type Script } from "./fake.js";
 import { PlainWebSocket } from "./plain.js";
 import { newClient, until, within, type Timing } from "./harness.js";
 
 /** Attaches to a server that does as a script says. */
 async function attach(
   t: TestContext, script: Script,
-  options: { way?: TransportName; timing?: Timing; after?: string; events?: "all" | "default"; maxOffline?: number; signal?: AbortSignal } = {},
+  options: Omit<AttachOptions, "from"> & { way?: TransportName; timing?: Timing; maxOffline?: number } = {},
 ): Promise<{ stream: Stream; fake: Fake }> {
   const fake = await Fake.start(script);
   t.after(() => fake.close());
@@ -44,7 +46,7 @@ for (const way of ["websocket", "sse"] satisfies TransportName[]) {
       const frames: Frame[] = [
         log(1),
         { type: "control", event: "agent_status", agent: AGENT, status: "streaming" },
-        { type: "control", event: "gap", agent: AGENT, epoch: 1, from: 2, to: 4, count: 3, unit: "events", reason: "rate", stage: "agent_queue" },
+        gap(2, 4),
         { type: "control", event: "stats", accounts: { agents: {} } },
         { type: "control", event: "session_extended", expires_at: "2026-01-02T05:00:00.000Z" },
         { type: "control", event: "session_ending", reason: "timeout", seconds_remaining: 30 },
@@ -68,8 +70,10 @@ for (const way of ["websocket", "sse"] satisfies TransportName[]) {
         ["log", 1], ["status", frames[1]], ["gap", frames[2]], ["stats", frames[3]], ["ending", 30, frames[5]],
         ["error", "internal_error", "the agent cannot", false], ["log", 5], ["end", ended],
       ]);
-      assert.deepEqual(controls, ["session_started", "agent_status", "gap", "stats", "session_extended", "session_ending",
-        "error", "session_ended"]);
+      assert.deepEqual(controls, [
+        "session_started", "agent_status", "gap", "stats", "session_extended", "session_ending", "error",
+        "session_ended",
+      ]);
       assert.equal(stream.session.expires_at, "2026-01-02T05:00:00.000Z");
       assert.equal(stream.transport, way);
     });
@@ -82,7 +86,8 @@ for (const way of ["websocket", "sse"] satisfies TransportName[]) {
           viewer.end();
           return;
         }
-        viewer.send(log(2), log(3), log(4), log(1, { epoch: 2 }), log(1, { epoch: 2 }), log(4, { agent: SECOND }), log(3, { agent: SECOND }), ended);
+        viewer.send(log(2), log(3), log(4), log(1, { epoch: 2 }), log(1, { epoch: 2 }));
+        viewer.send(log(4, { agent: SECOND }), log(3, { agent: SECOND }), ended);
         viewer.end();
       }, { way });
       assert.deepEqual(await numbers(stream), [1, 2, 3, 4, 1, 4]);
@@ -203,8 +208,10 @@ describe("listeners", () => {
   });
 
   test("with events default only what everybody must know comes", async (t) => {
-    const { stream } = await attach(t, (viewer) => viewer.send(started, { type: "control", event: "heartbeat" },
-      { type: "control", event: "session_ending", reason: "timeout", seconds_remaining: 1 }, ended), { events: "default" });
+    const { stream } = await attach(t, (viewer) => {
+      viewer.send(started, { type: "control", event: "heartbeat" });
+      viewer.send({ type: "control", event: "session_ending", reason: "timeout", seconds_remaining: 1 }, ended);
+    }, { events: "default" });
     const heard: string[] = [];
     stream.on("control", (frame) => heard.push(frame.event));
     await once(stream, "end");
@@ -213,7 +220,8 @@ describe("listeners", () => {
 
   test("frames of a later version are passed over", async (t) => {
     const { stream } = await attach(t, (viewer) => {
-      viewer.send(started, { type: "novel" } as unknown as Frame, { type: "control", event: "novel" } as unknown as Frame, log(1), ended);
+      const novel = [{ type: "novel" }, { type: "control", event: "novel" }] as unknown as Frame[];
+      viewer.send(started, ...novel, log(1), ended);
     });
     assert.deepEqual(await numbers(stream), [1]);
   });
@@ -230,8 +238,9 @@ describe("refused on the way", () => {
         else viewer.send({ type: "control", event: "error", code, message: "said" });
         viewer.end();
       }, (request, response) => {
-        if (again || !fake.requests.some((one) => one.includes("/stream/sse/")) || !request.url?.includes("after=")) return false;
-        response.writeHead(401, { "Content-Type": "application/json" }).end(JSON.stringify({ error: code, message: "no more" }));
+        if (again || !request.url?.includes("after=")) return false;
+        const body = JSON.stringify({ error: code, message: "no more" });
+        response.writeHead(401, { "Content-Type": "application/json" }).end(body);
         return true;
       });
       t.after(() => fake.close());
@@ -265,7 +274,7 @@ describe("the iterator", () => {
 
   test("listeners hear everything at its pace and in order", async (t) => {
     const { stream } = await attach(t, (viewer) => viewer.send(started, log(1),
-      { type: "control", event: "gap", agent: AGENT, epoch: 1, from: 2, to: 2, count: 1, unit: "events", reason: "rate", stage: "agent_queue" },
+      gap(2, 2),
       log(3), ended));
     const order: string[] = [];
     stream.on("gap", (gap) => order.push(`gap ${gap.from}`));
@@ -280,7 +289,7 @@ describe("the iterator", () => {
   test("several may wait at once", async (t) => {
     const { stream } = await attach(t, (viewer) => viewer.send(started, log(1), log(2), ended));
     const iterator = stream[Symbol.asyncIterator]();
-    const results = await within("all", Promise.all([iterator.next(), iterator.next(), iterator.next(), iterator.next()]));
+    const results = await within("all", Promise.all([1, 2, 3, 4].map(() => iterator.next())));
     assert.deepEqual(results.map((one) => (one.done ? "done" : one.value.seq)), [1, 2, "done", "done"]);
   });
 
@@ -321,12 +330,13 @@ describe("a WebSocket that cannot wait", () => {
     const fake = await Fake.start(async (viewer) => {
       connections = viewer.number;
       viewer.send(started);
-      // A real server goes on after the cursor; this one begins at the beginning, and all that is double is passed over.
+      // A real server goes on after the cursor. This one begins anew, and what is double is passed over.
       for (let n = 1; n <= 2000; n++) viewer.send(log(n));
       viewer.send(ended);
     });
     t.after(() => fake.close());
-    const client = newClient({ baseUrl: fake.url, transports: ["websocket"], WebSocket: PlainWebSocket }, { socketBuffer: 100_000, iteratorBuffer: 16 });
+    const options: ClientOptions = { baseUrl: fake.url, transports: ["websocket"], WebSocket: PlainWebSocket };
+    const client = newClient(options, { socketBuffer: 100_000, iteratorBuffer: 16 });
     const stream = await client.attach(SESSION);
     const states: ConnectionState[] = [];
     stream.on("connection", (state) => states.push(state));

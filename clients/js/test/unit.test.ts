@@ -31,7 +31,8 @@ describe("events of a server", () => {
       for (let first = 0; first <= text.length; first++) {
         for (let second = first; second <= text.length; second++) {
           const parser = new EventParser();
-          const got = [text.slice(0, first), text.slice(first, second), text.slice(second), "\n"].flatMap((piece) => parser.push(piece));
+          const pieces = [text.slice(0, first), text.slice(first, second), text.slice(second), "\n"];
+          const got = pieces.flatMap((piece) => parser.push(piece));
           assert.deepEqual(got.slice(0, want.length), want);
         }
       }
@@ -51,7 +52,9 @@ describe("positions", () => {
   test("are told from and become a cursor", () => {
     const positions = new Positions();
     assert.equal(positions.cursor, undefined);
-    for (const [agent, epoch, seq] of [[FIRST, 1, 1], [SECOND, 3, 127], [FIRST, 1, 128], [SECOND, 300, Number.MAX_SAFE_INTEGER]] as const) {
+    for (const [agent, epoch, seq] of [
+      [FIRST, 1, 1], [SECOND, 3, 127], [FIRST, 1, 128], [SECOND, 300, Number.MAX_SAFE_INTEGER],
+    ] as const) {
       assert.ok(positions.advance(agent, epoch, seq));
       const again = new Positions();
       again.seed(positions.cursor ?? "");
@@ -83,7 +86,8 @@ describe("positions", () => {
     assert.ok(positions.advance(SECOND, 1, 8));
   });
 
-  for (const cursor of ["not one", "AAAA", "=", "////", "A", Buffer.from(FIRST.replaceAll("-", ""), "hex").toString("base64url"),
+  for (const cursor of ["not one", "AAAA", "=", "////", "A",
+    Buffer.from(FIRST.replaceAll("-", ""), "hex").toString("base64url"),
     Buffer.concat([Buffer.alloc(16), Buffer.alloc(10, 255)]).toString("base64url")]) {
     test(`no cursor: ${cursor}`, () => {
       assert.throws(() => new Positions().seed(cursor), { code: "validation_error" });
