@@ -13,7 +13,9 @@ type mail struct {
 	// desired is the session as the server last described it; the session announces itself again.
 	desired *wire.DesiredSession
 	ack     *wire.Ack
-	stop    bool
+	// replay is the server's last question; it asks one at a time.
+	replay *wire.Replay
+	stop   bool
 }
 
 // mailbox carries mail from the link's goroutine to a session's. The session takes, others post.

@@ -46,6 +46,8 @@ type session struct {
 	// history says that the end of history is still to be told. A session that goes on from its journal tells it again:
 	// the server passes it on once.
 	history bool
+	// asked is what the server wants to have again, nil if nothing.
+	asked *wire.Replay
 
 	block  *source.Block // what is being processed, nil between blocks
 	began  time.Time     // when the batch in the making got its first event
@@ -101,6 +103,8 @@ func (s *session) wait(ctx context.Context, tick *time.Ticker, timer *time.Timer
 	}
 	var retry <-chan time.Time
 	switch {
+	case s.asked != nil:
+		retry = time.After(retryDelay)
 	case !s.out.Attached():
 	case !s.out.Pump(s.link):
 		retry = time.After(retryDelay)
@@ -125,7 +129,7 @@ func (s *session) wait(ctx context.Context, tick *time.Ticker, timer *time.Timer
 func (s *session) apply(m mail, timer *time.Timer) {
 	if m.down {
 		s.out.Detach()
-		s.announced, s.wanted = false, false
+		s.announced, s.wanted, s.asked = false, false, nil
 	}
 	if m.desired != nil {
 		s.wanted = true
@@ -143,6 +147,24 @@ func (s *session) apply(m mail, timer *time.Timer) {
 			s.lag.reset()
 		}
 		s.out.Pump(s.link)
+	}
+	if m.replay != nil {
+		s.asked = m.replay
+	}
+	s.replay()
+}
+
+// replay answers the server's question, if there is one; it is put off while the link's queue is full.
+func (s *session) replay() {
+	if s.asked == nil {
+		return
+	}
+	msg, err := s.out.Replay(s.asked)
+	if err != nil {
+		s.log.Error("replay_failed", "session", s.id, "reason", err.Error())
+	}
+	if err != nil || s.link.Send(msg) {
+		s.asked = nil
 	}
 }
 

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"path/filepath"
 	"sync"
 
 	"github.com/spilelog/spile/internal/uplink"
@@ -80,9 +81,20 @@ func (s *sessions) Ack(ack wire.Ack) {
 	}
 }
 
+// Replay passes a question to its session.
+func (s *sessions) Replay(ask wire.Replay) {
+	s.mu.Lock()
+	box := s.open[ask.Session]
+	s.mu.Unlock()
+	if box != nil {
+		box.post(func(m *mail) { m.replay = &ask })
+	}
+}
+
 // run starts and stops sessions until ctx ends, and waits for them.
 func (s *sessions) run(ctx context.Context) error {
 	defer s.workers.Wait()
+	s.sweep()
 	for {
 		select {
 		case <-ctx.Done():
@@ -90,6 +102,14 @@ func (s *sessions) run(ctx context.Context) error {
 		case <-s.wake:
 			s.reconcile(ctx)
 		}
+	}
+}
+
+// sweep deletes what an earlier process, which died, left half written.
+func (s *sessions) sweep() {
+	err := uplink.RemoveDrafts(filepath.Join(s.agent.cfg.Data, sessionFolder), journalSuffix)
+	if err != nil {
+		s.agent.cfg.Log.Warn("journal_sweep_failed", "reason", err.Error())
 	}
 }
 

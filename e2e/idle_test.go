@@ -120,6 +120,7 @@ func (idleHandler) Connected()                    {}
 func (idleHandler) Disconnected()                 {}
 func (idleHandler) Desired([]wire.DesiredSession) {}
 func (idleHandler) Ack(wire.Ack)                  {}
+func (idleHandler) Replay(wire.Replay)            {}
 
 // pipeListener accepts connections made in memory and keeps every byte that crosses them.
 type pipeListener struct {

@@ -4,12 +4,13 @@ package wire
 const LinkVersion = 1
 
 // LinkKind is the kind of a message on the agent link, its second byte. Every message is one binary WebSocket
-// message: version, kind, body. Bodies are JSON but for batch and metrics.
+// message: version, kind, body. Bodies are JSON but for batch, metrics and replayed.
 //
 // The conversation: the server opens with challenge, the agent answers hello, the server welcome and desired. From
 // then on the server sends desired whenever the agent's sessions change (always the whole list) and ack as viewers
 // take what was sent; the agent sends items (batch, gap) of each session within its credit, report when a session's
-// state or accounts change, metrics once a minute, and status when its sources change. Either side pings.
+// state or accounts change, metrics once a minute, and status when its sources change. A viewer that is owed what the
+// server holds no more makes it send replay, which the agent answers with replayed. Either side pings.
 type LinkKind byte
 
 // The kinds of link messages.
@@ -25,6 +26,8 @@ const (
 	LinkMetrics   LinkKind = 9  // agent to server: Metrics, binary
 	LinkStatus    LinkKind = 10 // agent to server: StatusUpdate
 	LinkReject    LinkKind = 11 // server to agent: Error; the server closes after it
+	LinkReplay    LinkKind = 12 // server to agent: Replay; only to agents whose reports say that they replay
+	LinkReplayed  LinkKind = 13 // agent to server: Replayed, binary
 )
 
 // Challenge opens a link: the agent proves its key by signing the nonce.
@@ -112,6 +115,8 @@ type Report struct {
 	Error    *Error        `json:"error,omitempty"`
 	// LostEpoch is an epoch that the agent cannot continue; with ReportOpen.
 	LostEpoch uint64 `json:"lost_epoch,omitempty"`
+	// Replays says that the agent answers Replay; with ReportOpen.
+	Replays bool `json:"replays,omitempty"`
 }
 
 // GapItem is an item of a session that stands for events or bytes that are not sent. Like a batch it has its place
@@ -136,6 +141,18 @@ type Ack struct {
 	Attached bool   `json:"attached"`
 	// Resend asks for everything after Item again: something between was lost on the way.
 	Resend bool `json:"resend,omitempty"`
+}
+
+// Replay asks an agent to make again what it sent before and what was acknowledged: the events From to To of an epoch,
+// and announcements of lost bytes between them. It changes neither numbers nor accounts, and needs no credit: the
+// server asks for the next part when it has the answer to the one before.
+type Replay struct {
+	Session string `json:"session"`
+	Epoch   uint64 `json:"epoch"`
+	From    uint64 `json:"from"`
+	To      uint64 `json:"to"`
+	// Before is the first item that the server has; only items before it are asked for.
+	Before uint64 `json:"before"`
 }
 
 // StatusUpdate tells that an agent's sources, or its own trouble, changed.

@@ -114,14 +114,17 @@ func (m *model) begin(mode wire.Mode) {
 // allowed says for what reasons something may be lost now.
 func (m *model) allowed(ending bool) allowed {
 	a := allowed{events: map[string]bool{}, bytes: map[string]bool{}}
-	lost := false
+	lost, gone := false, m.disk.denied
 	for _, p := range m.disk.places {
 		lost = lost || p.lost
+		gone = gone || p.lost || p.path == ""
 	}
 	a.bytes[wire.ReasonTruncated], a.bytes[wire.ReasonRotated] = lost, lost
-	a.events[wire.ReasonReplayLost] = m.disk.deaths > 0 && (lost || m.disk.denied)
-	a.events[wire.ReasonPositionLost] = m.served > 0 || m.bytes > fullBytes
-	a.events[wire.ReasonSlowViewer] = m.bytes > fullBytes
+	// What a viewer is owed and the server does not hold the agent sends again, as long as the session lasts there.
+	passed := m.served > 0 || m.bytes > fullBytes
+	a.events[wire.ReasonReplayLost] = gone && (passed || m.disk.deaths > 0)
+	a.events[wire.ReasonPositionLost] = passed && ending
+	a.events[wire.ReasonSlowViewer] = m.bytes > fullBytes && (ending || m.mode == wire.ModeLive)
 	a.events[wire.ReasonSessionEnd] = ending
 	if m.mode == wire.ModeLive {
 		a.events[wire.ReasonBufferOverrun], a.bytes[wire.ReasonLagging] = true, true

@@ -64,6 +64,7 @@ func (h upTold) Connected()                  { h.up <- struct{}{} }
 func (upTold) Disconnected()                 {}
 func (upTold) Desired([]wire.DesiredSession) {}
 func (upTold) Ack(wire.Ack)                  {}
+func (upTold) Replay(wire.Replay)            {}
 
 func TestDeliverReturnsWhenTheServerHasActed(t *testing.T) {
 	server := &slowServer{t: t, came: make(chan byte, 1), taken: make(chan struct{})}

@@ -8,14 +8,22 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sort"
+	"strings"
 	"syscall"
 
 	"github.com/spilelog/spile/internal/durable"
 	"github.com/spilelog/spile/wire"
 )
 
-// journalLimit is the size at which a journal is written anew without what is acknowledged.
-const journalLimit = 1 << 20
+const (
+	// journalLimit is the size at which a journal is written anew without what is remembered no more.
+	journalLimit = 1 << 20
+	// draftBuffer is how much of a new journal is written at once.
+	draftBuffer = 64 << 10
+	// draftMark stands in the name of a new journal until it is whole, between the journal's name and a number.
+	draftMark = ".new-"
+)
 
 // Range is where the lines of a batch lie in one place.
 type Range struct {
@@ -88,8 +96,9 @@ type Recovered struct {
 	State State
 	// Marks are the positions to go on from.
 	Marks []Mark
-	// Items are those that were not acknowledged, in order.
+	// Items are those that were not acknowledged, in order; Kept those before them that were.
 	Items []Item
+	Kept  []Item
 }
 
 // Journal is the record of one session on disk: an append-only file of JSON lines that is rewritten when it has grown.
@@ -133,6 +142,25 @@ func OpenJournal(path string, sync bool) (*Journal, *Recovered, error) {
 	return &Journal{path: path, sync: sync, file: file, size: info.Size(), limit: journalLimit}, rec, nil
 }
 
+// RemoveDrafts deletes what deaths in the midst of a rewriting left of the journals in a folder whose names end with
+// suffix. No journal of the folder may be open.
+func RemoveDrafts(folder, suffix string) error {
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return fmt.Errorf("remove journal drafts: %w", err)
+	}
+	var failed []error
+	for _, e := range entries {
+		if e.Type().IsRegular() && strings.Contains(e.Name(), suffix+draftMark) {
+			failed = append(failed, os.Remove(filepath.Join(folder, e.Name())))
+		}
+	}
+	if err := errors.Join(failed...); err != nil {
+		return fmt.Errorf("remove journal drafts: %w", err)
+	}
+	return nil
+}
+
 // recoverJournal reads the journal at path, nil if there is none.
 func recoverJournal(path string) (*Recovered, error) {
 	file, err := os.Open(path)
@@ -165,7 +193,7 @@ func recoverJournal(path string) (*Recovered, error) {
 		}
 	}
 	if rec != nil {
-		rec.dropAcked()
+		rec.splitAcked()
 	}
 	return rec, nil
 }
@@ -201,15 +229,11 @@ func (r *Recovered) mark(m Mark) {
 	r.Marks = append(r.Marks, m)
 }
 
-// dropAcked forgets the items that need no resend.
-func (r *Recovered) dropAcked() {
-	keep := r.Items[:0]
-	for _, it := range r.Items {
-		if it.Number > r.State.Acked {
-			keep = append(keep, it)
-		}
-	}
-	r.Items = keep
+// splitAcked tells the items that need no resend from the others.
+func (r *Recovered) splitAcked() {
+	shareNames(r.Items)
+	acked := sort.Search(len(r.Items), func(i int) bool { return r.Items[i].Number > r.State.Acked })
+	r.Kept, r.Items = r.Items[:acked:acked], r.Items[acked:]
 }
 
 // Append writes one record: an item (nil for none), the state after it, and the marks that changed. A journal that
@@ -240,17 +264,15 @@ func (j *Journal) Full() bool { return j.void || j.size >= j.limit }
 
 // Rewrite replaces the journal by the given session, epoch, state, all marks and the items still needed.
 func (j *Journal) Rewrite(session string, rec *Recovered) error {
-	tmp, err := os.CreateTemp(filepath.Dir(j.path), filepath.Base(j.path)+".new-*")
+	tmp, err := os.CreateTemp(filepath.Dir(j.path), filepath.Base(j.path)+draftMark+"*")
 	if err != nil {
 		return fmt.Errorf("rewrite journal: %w", err)
 	}
 	old := *j
 	j.file, j.size = tmp, 0
 	err = j.write(&record{Base: &base{Session: session, Epoch: rec.Epoch}, State: &rec.State, Marks: rec.Marks})
-	for i := range rec.Items {
-		if err == nil {
-			err = j.write(&record{Item: &rec.Items[i]})
-		}
+	if err == nil {
+		err = j.writeItems(rec.Kept, rec.Items)
 	}
 	if err == nil && j.sync {
 		err = tmp.Sync()
@@ -268,6 +290,27 @@ func (j *Journal) Rewrite(session string, rec *Recovered) error {
 	j.void, j.limit = false, max(journalLimit, 2*j.size)
 	if j.sync {
 		return durable.SyncFolder(filepath.Dir(j.path))
+	}
+	return nil
+}
+
+// writeItems appends a record for each item. The file is a draft, so that it does not matter where a write ends.
+func (j *Journal) writeItems(lists ...[]Item) error {
+	w := bufio.NewWriterSize(j.file, draftBuffer)
+	for _, list := range lists {
+		for i := range list {
+			data, err := json.Marshal(&record{Item: &list[i]})
+			if err != nil {
+				return fmt.Errorf("encode journal record: %w", err)
+			}
+			j.size += int64(len(data)) + 1
+			if _, err := w.Write(append(data, '\n')); err != nil {
+				return fmt.Errorf("write journal: %w", err)
+			}
+		}
+	}
+	if err := w.Flush(); err != nil {
+		return fmt.Errorf("write journal: %w", err)
 	}
 	return nil
 }

@@ -44,6 +44,8 @@ type Handler interface {
 	Desired(sessions []wire.DesiredSession)
 	// Ack carries an acknowledgement.
 	Ack(ack wire.Ack)
+	// Replay asks for what was sent before; the answer is what [Outbox.Replay] makes.
+	Replay(ask wire.Replay)
 }
 
 // LinkOptions says whom to reach and how to prove who is calling.
@@ -359,6 +361,12 @@ func (l *Link) dispatch(kind wire.LinkKind, body []byte) error {
 			return fmt.Errorf("decode ack: %w", err)
 		}
 		l.handler.Ack(ack)
+	case wire.LinkReplay:
+		var ask wire.Replay
+		if err := json.Unmarshal(body, &ask); err != nil {
+			return fmt.Errorf("decode replay: %w", err)
+		}
+		l.handler.Replay(ask)
 	case wire.LinkReject:
 		return rejection(body)
 	}

@@ -139,6 +139,7 @@ type quiet struct{ link *uplink.Link }
 func (quiet) Connected()                            {}
 func (quiet) Disconnected()                         {}
 func (quiet) Ack(wire.Ack)                          {}
+func (quiet) Replay(wire.Replay)                    {}
 func (q *quiet) Desired(list []wire.DesiredSession) { q.link.SetBusy(len(list) > 0) }
 
 // join runs so many agents until the test ends.

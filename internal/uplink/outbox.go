@@ -61,6 +61,7 @@ type Outbox struct {
 	dirty   []Mark // marks since the last record
 	touched bool   // the state changed since the last record
 
+	kept   keeper    // what is remembered of acknowledged items
 	items  []outItem // not acknowledged, in order
 	sent   int       // items[:sent] are on the link
 	flying uint64    // what items[:sent] cost
@@ -87,6 +88,9 @@ func NewOutbox(opts OutboxOptions) (*Outbox, error) {
 	o.state.Accounts = cloneAccounts(rec.State.Accounts)
 	o.state.NextSeq, o.state.NextItem = max(o.state.NextSeq, 1), max(o.state.NextItem, 1)
 	o.tail = fmt.Appendf(nil, `,"agent":%q,"epoch":%d,"seq":`, opts.AgentID, rec.Epoch)
+	for _, it := range rec.Kept {
+		o.kept.add(it)
+	}
 	for _, it := range rec.Items {
 		o.items = append(o.items, outItem{rec: it})
 	}
@@ -315,7 +319,7 @@ func (o *Outbox) Rewrite(marks []Mark) {
 
 // rewrite writes the journal anew.
 func (o *Outbox) rewrite(marks []Mark) error {
-	rec := &Recovered{Epoch: o.epoch, State: o.state, Marks: marks}
+	rec := &Recovered{Epoch: o.epoch, State: o.state, Marks: marks, Kept: o.kept.items}
 	for i := range o.items {
 		rec.Items = append(rec.Items, o.items[i].rec)
 	}

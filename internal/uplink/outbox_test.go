@@ -219,6 +219,7 @@ func TestOutboxKeepsNumbersAndAccounts(t *testing.T) {
 					Resend: rapid.Bool().Draw(r, "resend"),
 				})
 			},
+			"replay":     func(r *rapid.T) { m.replay(r) },
 			"detach":     func(*rapid.T) { m.out.Detach() },
 			"close-gap":  func(*rapid.T) { m.out.CloseGap() },
 			"checkpoint": func(*rapid.T) { m.out.Checkpoint() },

@@ -1,7 +1,6 @@
 package uplink
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 
@@ -20,6 +19,9 @@ func (o *Outbox) Ack(ack wire.Ack) {
 			o.flying -= o.items[done].cost
 		}
 		done++
+	}
+	for i := range done {
+		o.kept.add(o.items[i].rec)
 	}
 	if done > 0 {
 		// A recovered item may be acknowledged unsent, because it was sent before the process died; it counts as sent.
@@ -40,7 +42,7 @@ func (o *Outbox) Detach() { o.sent, o.flying, o.credit, o.attached = 0, 0, 0, fa
 func (o *Outbox) Open(lostEpoch uint64) wire.Report {
 	r := wire.Report{
 		Session: o.opts.Session, State: wire.ReportOpen, Epoch: o.epoch, LostEpoch: lostEpoch,
-		NextItem: o.state.NextItem, NextSeq: o.firstUnjournalled(), Accounts: o.Accounts(),
+		NextItem: o.state.NextItem, NextSeq: o.firstUnjournalled(), Accounts: o.Accounts(), Replays: true,
 	}
 	if len(o.items) > 0 {
 		r.NextItem, r.NextSeq = o.items[0].rec.Number, o.items[0].rec.First
@@ -79,10 +81,7 @@ func (o *Outbox) Pump(link Sender) bool {
 // build makes the message of a recovered item or a gap. A batch whose bytes are gone becomes one gap in its place.
 func (o *Outbox) build(it *outItem) {
 	if it.rec.Gap == nil {
-		members, err := o.opts.Rebuild(&it.rec)
-		if err == nil && uint64(len(members)) != it.rec.Count {
-			err = fmt.Errorf("rebuild batch: %d events, want %d", len(members), it.rec.Count)
-		}
+		members, err := o.rebuild(&it.rec)
 		if err == nil {
 			frames := o.reframe(it.rec.First, members)
 			it.msg, it.cost = o.encode(&it.rec, frames), uint64(len(frames))
@@ -104,11 +103,7 @@ func (o *Outbox) build(it *outItem) {
 
 // giveUp turns a batch that cannot be sent any more into a gap.
 func (o *Outbox) giveUp(it *outItem, reason string) {
-	it.rec.Gap = &wire.Control{
-		Type: "control", Event: wire.EventGap, Reason: reason, Agent: o.opts.AgentID, Epoch: o.epoch,
-		From: it.rec.First, To: it.rec.First + it.rec.Count - 1, Count: it.rec.Count, Unit: wire.UnitEvents,
-		Stage: wire.StageOfGap(reason, wire.UnitEvents),
-	}
+	it.rec.Gap = o.gapOf(&it.rec, reason)
 	it.rec.Places, it.rec.Ranges = nil, nil
 	o.state.Accounts.Sent -= it.rec.Count
 	o.state.Accounts.Dropped[reason] += it.rec.Count

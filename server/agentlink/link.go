@@ -262,7 +262,7 @@ func (l *link) subscribe() ([]fabric.Subscription, error) {
 	var subs []fabric.Subscription
 	for subject, handle := range map[string]fabric.Handler{
 		"agent." + l.id + ".ack": func(data []byte) []byte {
-			if err := l.outbox.putAck(data); err != nil {
+			if err := l.outbox.put(data); err != nil {
 				l.handler.log.Warn("ack_failed", "agent_id", l.id, "reason", err)
 			}
 			return nil
@@ -291,15 +291,20 @@ func (l *link) writeAll(ctx context.Context) error {
 			return context.Cause(ctx)
 		case <-l.outbox.ready:
 		}
-		desired, acks := l.outbox.take()
+		out := l.outbox.take()
 		// The wish goes first: an acknowledgement may be about a session that it opens.
-		if desired {
+		if out.desired {
 			if err := l.sendDesired(writing); err != nil {
 				return err
 			}
 		}
-		for _, ack := range acks {
+		for _, ack := range out.acks {
 			if err := l.send(writing, wire.LinkAck, ack); err != nil {
+				return err
+			}
+		}
+		for _, ask := range out.replays {
+			if err := l.send(writing, wire.LinkReplay, ask); err != nil {
 				return err
 			}
 		}

@@ -31,6 +31,12 @@ func (l *link) handle(ctx context.Context, data []byte) error {
 			return fmt.Errorf("parse gap: %w", err)
 		}
 		return l.forward(gap.Session, data)
+	case wire.LinkReplayed:
+		answer, err := wire.ParseReplayed(body)
+		if err != nil {
+			return err
+		}
+		return l.forward(answer.Session, data)
 	case wire.LinkReport:
 		return l.handleReport(ctx, body, data)
 	case wire.LinkMetrics:

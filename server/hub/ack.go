@@ -27,13 +27,19 @@ func (s *session) credit() uint64 {
 	return uint64(min(max(share, wire.BatchBytes), wire.WindowBytes))
 }
 
-// consumeLocked notes that everything before place was taken by some viewer.
-func (s *session) consumeLocked(place uint64) {
-	for ; s.consumed < place; s.consumed++ {
-		if s.consumed < s.ring.First() {
-			continue
+// consumeLocked notes what a viewer has taken of each agent: everything before its place in the ring, or before where
+// it is behind.
+func (s *session) consumeLocked(v *viewer) {
+	for i, a := range s.agents {
+		place := v.place
+		if v.at[i].behind {
+			place = min(place, v.at[i].place)
 		}
-		s.takenLocked(s.ring.At(s.consumed))
+		for a.consumed = max(a.consumed, s.ring.First()); a.consumed < place; a.consumed++ {
+			if e := s.ring.At(a.consumed); e.agent == i {
+				s.takenLocked(e)
+			}
+		}
 	}
 }
 
@@ -99,6 +105,7 @@ func (s *session) publishAcks(ctx context.Context) {
 		case <-check.C:
 			s.caughtUp()
 			count := s.sub.Dropped()
+			s.tendReplays(count != dropped)
 			if count == dropped {
 				continue
 			}
@@ -128,18 +135,22 @@ func (s *session) markAll(resend bool) {
 func (s *session) flushAcks() {
 	type due struct {
 		subject string
-		ack     wire.Ack
+		kind    wire.LinkKind
+		body    any
 	}
 	var list []due
 	s.mu.Lock()
 	s.ackNow = false
 	attached := len(s.viewers) > 0 && !s.ended
 	for _, a := range s.agents {
+		if ask := a.dueLocked(); ask != nil {
+			list = append(list, due{ackSubject(a.ref.ID), wire.LinkReplay, ask})
+		}
 		if !a.ackDue {
 			continue
 		}
 		a.ackDue, a.fresh = false, 0
-		list = append(list, due{ackSubject(a.ref.ID), wire.Ack{
+		list = append(list, due{ackSubject(a.ref.ID), wire.LinkAck, wire.Ack{
 			Session: s.config.ID, Epoch: a.epoch, Item: a.acked, Credit: s.credit(),
 			Attached: attached && !a.refused, Resend: a.resend,
 		}})
@@ -147,7 +158,7 @@ func (s *session) flushAcks() {
 	}
 	s.mu.Unlock()
 	for _, d := range list {
-		data, err := wire.AppendLink(nil, wire.LinkAck, d.ack)
+		data, err := wire.AppendLink(nil, d.kind, d.body)
 		if err == nil {
 			err = s.hub.fabric.Publish(d.subject, data)
 		}

@@ -38,11 +38,23 @@ type fakeAgent struct {
 	sizes   map[uint64]int
 	resend  bool
 
-	// mu guards ack and acks; changed is closed and replaced with each.
+	// mu guards what follows; changed is closed and replaced with each ack.
 	mu      sync.Mutex
 	ack     wire.Ack
 	acks    int
 	changed chan struct{}
+	// pieces are what was sent, for replays; forgot is the number before which they are forgotten. A mute agent answers
+	// no questions.
+	pieces []sentPiece
+	forgot uint64
+	mute   bool
+	asked  int
+}
+
+// sentPiece is what was sent in one item.
+type sentPiece struct {
+	wire.ReplayPiece
+	epoch uint64
 }
 
 // newFakeAgent listens for acknowledgements and opens the session.
@@ -67,7 +79,11 @@ func newFakeAgentOf(tb testing.TB, fab fabric.Fabric, id, session string) *fakeA
 		sent: map[uint64][]byte{}, sizes: map[uint64]int{}, changed: make(chan struct{}),
 	}
 	_, err = fab.Subscribe("agent."+id+".ack", 1024, func(data []byte) []byte {
-		_, body, err := wire.SplitLink(data)
+		kind, body, err := wire.SplitLink(data)
+		if kind == wire.LinkReplay {
+			a.answer(body)
+			return nil
+		}
 		var ack wire.Ack
 		if err == nil {
 			err = json.Unmarshal(body, &ack)
@@ -120,9 +136,65 @@ func (a *fakeAgent) report(state wire.ReportState, change func(*wire.Report)) {
 
 // frame is a log frame with a number.
 func (a *fakeAgent) frame(dst []byte, seq uint64) []byte {
-	return fmt.Appendf(dst, `{"type":"log","timestamp":"2026-01-02T03:04:05.678Z","level":"INFO","source":"s",`+
-		`"message":"event %d%s","metadata":{},"agent":"%s","epoch":%d,"seq":%d}`+"\n", seq, a.pad, a.id, a.epoch, seq)
+	return appendFrame(dst, wire.Position{Agent: a.uuid, Epoch: a.epoch, Seq: seq}, a.pad)
 }
+
+// appendFrame appends the log frame at a position.
+func appendFrame(dst []byte, at wire.Position, pad string) []byte {
+	return fmt.Appendf(dst, `{"type":"log","timestamp":"2026-01-02T03:04:05.678Z","level":"INFO","source":"s",`+
+		`"message":"event %d%s","metadata":{},"agent":"%s","epoch":%d,"seq":%d}`+"\n", at.Seq, pad, wire.FormatUUID(at.Agent), at.Epoch, at.Seq)
+}
+
+// answer answers a question, with a few events at a time.
+func (a *fakeAgent) answer(body []byte) {
+	const most = 40
+	var ask wire.Replay
+	if err := json.Unmarshal(body, &ask); err != nil {
+		a.tb.Errorf("replay: %v", err)
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.asked++
+	close(a.changed)
+	a.changed = make(chan struct{})
+	out := wire.Replayed{Session: ask.Session, Epoch: ask.Epoch, From: ask.From, To: ask.To}
+	var frames []byte
+	count := uint64(0)
+	for _, p := range a.pieces {
+		if p.epoch != ask.Epoch || p.First+p.Count <= ask.From || p.First > ask.To || p.First < a.forgot {
+			continue
+		}
+		if count >= most {
+			out.To = p.First - 1
+			break
+		}
+		for seq := p.First; p.Gap == nil && seq < p.First+p.Count; seq++ {
+			frames = appendFrame(frames, wire.Position{Agent: a.uuid, Epoch: ask.Epoch, Seq: seq}, "")
+		}
+		count += p.Count
+		out.Pieces = append(out.Pieces, p.ReplayPiece)
+		out.To = max(out.To, p.First+p.Count-1)
+	}
+	out.RawSize, out.Block = uint64(len(frames)), a.enc.EncodeAll(frames, nil)
+	data, err := wire.AppendReplayed(nil, &out)
+	if err != nil {
+		a.tb.Errorf("replay: %v", err)
+	}
+	if !a.mute {
+		a.publish(data)
+	}
+}
+
+// set changes how the agent answers.
+func (a *fakeAgent) set(change func()) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	change()
+}
+
+// able says in a report that the agent replays.
+func able(r *wire.Report) { r.Replays = true }
 
 // batch makes the next item, of count frames, and keeps it.
 func (a *fakeAgent) batch(count int) uint64 {
@@ -134,30 +206,31 @@ func (a *fakeAgent) batch(count int) uint64 {
 		Session: a.session, Epoch: a.epoch, Item: a.item, First: a.seq, Count: uint64(count),
 		RawSize: uint64(len(frames)), Block: a.enc.EncodeAll(frames, nil),
 	})
-	return a.keep(data, uint64(count), len(frames))
+	return a.keep(data, wire.ReplayPiece{First: a.seq, Count: uint64(count)}, len(frames))
 }
 
 // gap makes the next item, a gap of count events, and keeps it.
 func (a *fakeAgent) gap(count uint64) uint64 {
+	gap := wire.Control{
+		Type: "control", Event: wire.EventGap, Agent: a.id, Epoch: a.epoch, From: a.seq, To: a.seq + count - 1,
+		Count: count, Unit: wire.UnitEvents, Reason: wire.ReasonBufferOverrun,
+	}
 	data, err := wire.AppendLink(nil, wire.LinkGap, wire.GapItem{
-		Session: a.session, Epoch: a.epoch, Item: a.item,
-		Gap: wire.Control{
-			Type: "control", Event: wire.EventGap, Agent: a.id, Epoch: a.epoch, From: a.seq, To: a.seq + count - 1,
-			Count: count, Unit: wire.UnitEvents, Reason: wire.ReasonBufferOverrun,
-		},
+		Session: a.session, Epoch: a.epoch, Item: a.item, Gap: gap,
 	})
 	if err != nil {
 		a.tb.Fatal(err)
 	}
-	return a.keep(data, count, 0)
+	return a.keep(data, wire.ReplayPiece{First: a.seq, Count: count, Gap: &gap}, 0)
 }
 
 // keep keeps an item for resends.
-func (a *fakeAgent) keep(data []byte, count uint64, size int) uint64 {
+func (a *fakeAgent) keep(data []byte, piece wire.ReplayPiece, size int) uint64 {
+	a.set(func() { a.pieces = append(a.pieces, sentPiece{piece, a.epoch}) })
 	item := a.item
 	a.sent[item], a.sizes[item] = data, size
 	a.item++
-	a.seq += count
+	a.seq += piece.Count
 	return item
 }
 

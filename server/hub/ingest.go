@@ -53,6 +53,9 @@ type agentState struct {
 	ackDue, resend  bool
 	// asked says that a resend was asked for and nothing in order has come since.
 	asked bool
+	// consumed is the place before which the fastest viewer has taken everything of this agent.
+	consumed uint64
+	replay   replay
 }
 
 // epochRange is the part of an agent's numbering that the hub has seen: the events first to last of an epoch, which
@@ -119,6 +122,12 @@ func (s *session) dispatch(index int, data []byte) error {
 			return fmt.Errorf("parse gap: %w", err)
 		}
 		return s.takeGap(index, &gap)
+	case wire.LinkReplayed:
+		answer, err := wire.ParseReplayed(body)
+		if err != nil {
+			return err
+		}
+		return s.takeReplayed(index, &answer)
 	case wire.LinkReport:
 		var report wire.Report
 		if err := json.Unmarshal(body, &report); err != nil {
@@ -232,14 +241,7 @@ func (s *session) takeBatch(index int, b *wire.Batch) error {
 	if err != nil {
 		return fmt.Errorf("batch %d: %w", b.Item, err)
 	}
-	entries := make([]*entry, len(parts))
-	first := b.First
-	for i, p := range parts {
-		entries[i] = &entry{
-			kind: entryFrames, agent: index, epoch: b.Epoch, first: first, count: p.count, data: bytes.Clone(data[:p.size]),
-		}
-		first, data = first+p.count, data[p.size:]
-	}
+	entries := partEntries(index, data, b, parts)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.acceptLocked(a, b.Item, entries...)
@@ -267,6 +269,19 @@ func (s *session) acceptLocked(a *agentState, item uint64, entries ...*entry) {
 		s.putLocked(e)
 	}
 	s.arrivedLocked()
+}
+
+// partEntries makes an entry of each part of a batch, with bytes of its own.
+func partEntries(index int, data []byte, b *wire.Batch, parts []part) []*entry {
+	entries := make([]*entry, len(parts))
+	first := b.First
+	for i, p := range parts {
+		entries[i] = &entry{
+			kind: entryFrames, agent: index, epoch: b.Epoch, first: first, count: p.count, data: bytes.Clone(data[:p.size]),
+		}
+		first, data = first+p.count, data[p.size:]
+	}
+	return entries
 }
 
 // part is some of the frames of a batch.
@@ -319,31 +334,16 @@ func (s *session) takeGap(index int, g *wire.GapItem) error {
 	if !s.expectLocked(a, g.Epoch, g.Item) {
 		return nil
 	}
-	if g.Gap.Reason == "" {
-		return fmt.Errorf("gap %d has no reason", g.Item)
+	piece := wire.ReplayPiece{First: a.nextSeq, Gap: &g.Gap}
+	if g.Gap.From != 0 || g.Gap.To != 0 {
+		piece.Count = g.Gap.Count
 	}
-	// Only what a gap may say is taken over; the rest of the frame is the server's word.
-	gap := &wire.Control{
-		Type: "control", Event: wire.EventGap, Agent: a.ref.ID, Epoch: g.Epoch, Reason: g.Gap.Reason,
-		Count: g.Gap.Count, Unit: g.Gap.Unit, File: g.Gap.File, AtLeast: g.Gap.AtLeast,
-	}
-	e := &entry{kind: entryGap, agent: index, epoch: g.Epoch, gap: gap, first: a.nextSeq}
-	if numbered := g.Gap.From != 0 || g.Gap.To != 0; numbered {
-		gap.From, gap.To = g.Gap.From, g.Gap.To
-		if gap.Unit != wire.UnitEvents || gap.From != a.nextSeq || gap.To < gap.From ||
-			gap.Count != gap.To-gap.From+1 {
-			return fmt.Errorf("gap %d covers %d events %d to %d, want them from %d on",
-				g.Item, gap.Count, gap.From, gap.To, a.nextSeq)
-		}
-		e.count = gap.Count
-	}
-	data, err := encodeControl(gap)
+	e, err := gapEntry(index, a.ref.ID, g.Epoch, &piece)
 	if err != nil {
-		return err
+		return fmt.Errorf("gap %d: %w", g.Item, err)
 	}
-	e.data = data
 	s.acceptLocked(a, g.Item, e)
-	if gap.Reason == wire.ReasonLagging {
+	if e.gap.Reason == wire.ReasonLagging {
 		a.laggedAt = time.Now()
 		s.setStatusLocked(a, wire.StreamLagging)
 	}
@@ -391,6 +391,8 @@ func (s *session) openedLocked(index int, r *wire.Report) {
 		a.trouble = ""
 		a.statusVersion++
 	}
+	// What was asked on an earlier connection is asked again by whoever still waits for it.
+	a.replay.able, a.replay.asked, a.replay.due = r.Replays, wire.Replay{}, false
 	s.setStatusLocked(a, wire.StreamStreaming)
 	defer s.ackLocked(a)
 	if r.Epoch == a.epoch {
@@ -430,7 +432,8 @@ func openingOf(agent string, lost uint64) ([]byte, error) {
 	})
 }
 
-// skippedLocked announces items that the agent takes for acknowledged and that never came here.
+// skippedLocked goes on behind items that the agent takes for acknowledged and that never came here. An agent that can
+// is asked for them by whoever comes to where they are missing; else they are announced.
 func (s *session) skippedLocked(index int, r *wire.Report) {
 	a := s.agents[index]
 	from := a.nextSeq
@@ -439,6 +442,10 @@ func (s *session) skippedLocked(index int, r *wire.Report) {
 		a.nextSeq += count
 		a.total += count
 		a.epochs[len(a.epochs)-1].last += count
+		if a.replay.able {
+			s.pushLocked(&entry{kind: entryBase, agent: index, epoch: a.epoch, first: a.nextSeq})
+			return
+		}
 		s.pushGapLocked(index, &wire.Control{
 			Epoch: a.epoch, From: from, To: r.NextSeq - 1, Count: count, Unit: wire.UnitEvents,
 			Reason: wire.ReasonPositionLost,

@@ -270,8 +270,12 @@ func TestEveryViewerSeesEachNumberOnce(t *testing.T) {
 			rt.Fatalf("%v", err)
 		}
 		agents := []*fakeAgent{newFakeAgent(t, fab, agentID), newFakeAgent(t, fab, otherID)}
+		var change func(*wire.Report)
+		if rapid.Bool().Draw(rt, "able") {
+			change = able
+		}
 		for _, a := range agents {
-			a.report(wire.ReportOpen, nil)
+			a.report(wire.ReportOpen, change)
 		}
 		watchers := []*watcher{watch(h, hub.View{FromStart: true, AllEvents: true})}
 		agent := func() *fakeAgent { return agents[rapid.IntRange(0, 1).Draw(rt, "agent")] }
@@ -297,9 +301,9 @@ func TestEveryViewerSeesEachNumberOnce(t *testing.T) {
 				a.settle(rt)
 				lost := a.epoch
 				a.epoch, a.item, a.seq, a.sent = a.epoch+1, 1, 1, map[uint64][]byte{}
-				a.report(wire.ReportOpen, func(r *wire.Report) { r.LostEpoch = lost })
+				a.report(wire.ReportOpen, func(r *wire.Report) { r.LostEpoch, r.Replays = lost, change != nil })
 			},
-			"reconnect": func(*rapid.T) { a := agent(); a.settle(rt); a.report(wire.ReportOpen, nil) },
+			"reconnect": func(*rapid.T) { a := agent(); a.settle(rt); a.report(wire.ReportOpen, change) },
 			"join": func(rt *rapid.T) {
 				view := hub.View{AllEvents: true}
 				switch rapid.IntRange(0, 2).Draw(rt, "from") {

@@ -16,6 +16,12 @@ type position struct {
 	base, cum uint64
 	delivered uint64
 	gapped    uint64
+
+	// behind says that the viewer waits for what the agent sends again, and passes over what the ring has of it from
+	// place on; reason is why it would be announced as lost.
+	behind bool
+	place  uint64
+	reason string
 }
 
 // piece is a part of an entry that a viewer is owed: what is written at once.
@@ -163,8 +169,7 @@ func (v *viewer) firstOf(r *epochRange) uint64 {
 	return r.first
 }
 
-// fillLocked announces, for each agent, the events between the viewer's position and the first ones that the ring
-// still holds.
+// fillLocked brings the viewer, for each agent, to the first events that the ring still holds.
 func (v *viewer) fillLocked(reason string) {
 	s := v.session
 	type held struct{ epoch, seq uint64 }
@@ -178,10 +183,13 @@ func (v *viewer) fillLocked(reason string) {
 		}
 	}
 	for i, a := range s.agents {
+		if v.at[i].behind {
+			continue
+		}
 		if first[i].epoch == 0 {
 			first[i] = held{a.epoch, a.nextSeq}
 		}
-		v.skipLocked(i, first[i].epoch, first[i].seq, reason)
+		v.reachLocked(i, first[i].epoch, first[i].seq, reason)
 	}
 }
 
@@ -259,6 +267,9 @@ func (v *viewer) queueLocked(p piece) {
 	at, a := &v.at[p.agent], v.session.agents[p.agent]
 	v.rebaseLocked(p.agent)
 	p.place, p.before = v.place, mark{at.epoch, at.seq, at.cum}
+	if at.behind {
+		p.place = at.place
+	}
 	v.pieces = append(v.pieces, p)
 	at.epoch, at.seq = p.epoch, p.to
 	if cum, ok := a.cumAt(p.epoch, p.to); ok {
@@ -290,7 +301,11 @@ func (v *viewer) giveBack(n int) {
 			v.written[p.agent].Epoch, v.written[p.agent].Seq = at.epoch, at.seq
 			v.handed = last
 		}
-		v.place = p.place
+		if at.behind {
+			at.place = min(at.place, p.place)
+		} else {
+			v.place = min(v.place, p.place)
+		}
 		v.queued -= len(p.data)
 		*p = piece{}
 		v.pieces = v.pieces[:last]
@@ -303,27 +318,44 @@ func (v *viewer) takeLocked() {
 	if v.place < s.ring.First() {
 		v.overtakenLocked()
 	}
-	for ; v.place < s.ring.Next() && len(v.pieces) < maxPieces; v.place++ {
+	for i := range v.at {
+		v.catchUpLocked(i)
+	}
+	for ; v.place < s.ring.Next(); v.place++ {
 		e := s.ring.At(v.place)
-		if v.queued > 0 && v.queued+len(e.data) > v.most {
+		if v.at[e.agent].behind {
+			continue
+		}
+		if !v.fitsLocked(e) {
 			break
 		}
 		v.takeEntryLocked(e)
 	}
+	for i := range v.at {
+		// The question goes out at once, not at the next look.
+		v.catchUpLocked(i)
+	}
+	if len(v.pieces) == 0 {
+		// What was passed over because the viewer has it is taken too; nothing will be written that says so.
+		s.consumeLocked(v)
+	}
 }
 
-// overtakenLocked announces everything that left the ring before the viewer took it.
+// overtakenLocked brings the viewer to what the ring still holds, and announces what left it before the viewer took it.
+// An agent that sends events again also sends again what it announced between them.
 func (v *viewer) overtakenLocked() {
-	v.missedNotesLocked()
+	from := v.place
 	v.place = v.session.ring.First()
 	v.fillLocked(wire.ReasonSlowViewer)
+	v.missedNotesLocked(from)
 }
 
-// missedNotesLocked queues the announcements without numbers that left the ring before the viewer took them.
-func (v *viewer) missedNotesLocked() {
+// missedNotesLocked queues the announcements without numbers that left the ring before the viewer took them, but for
+// those of agents that it is behind with.
+func (v *viewer) missedNotesLocked(from uint64) {
 	for _, n := range v.session.notes {
-		if n.place >= v.place {
-			v.queueLocked(piece{kind: entryGap, agent: n.entry.agent, epoch: n.entry.epoch, data: n.entry.data})
+		if e := n.entry; n.place >= from && !v.at[e.agent].behind {
+			v.queueLocked(piece{kind: entryGap, agent: e.agent, epoch: e.epoch, data: e.data})
 		}
 	}
 }
@@ -333,17 +365,13 @@ func (v *viewer) takeEntryLocked(e *entry) {
 	i := e.agent
 	v.rebaseLocked(i)
 	at := &v.at[i]
-	if e.first != 0 {
-		v.skipLocked(i, e.epoch, e.first, wire.ReasonPositionLost)
+	if e.first != 0 && !v.reachLocked(i, e.epoch, e.first, wire.ReasonPositionLost) {
+		return
 	}
 	switch {
 	case e.kind == entryBase:
 		return
-	case e.kind == entryHistoryEnd:
-		// Whoever has events behind it was told, as with an announcement.
-		if v.view.AllEvents && (at.epoch < e.epoch || at.epoch == e.epoch && at.seq < e.first) {
-			v.queueLocked(piece{kind: e.kind, agent: i, data: e.data})
-		}
+	case e.kind == entryHistoryEnd && !v.view.AllEvents:
 		return
 	case e.count == 0:
 		v.takeLossLocked(e)
@@ -367,7 +395,8 @@ func (v *viewer) takeEntryLocked(e *entry) {
 	})
 }
 
-// takeLossLocked queues an announcement without numbers, unless the viewer stands behind it.
+// takeLossLocked queues a frame without numbers, be it an announcement of lost bytes or the end of history, unless the
+// viewer stands behind it.
 func (v *viewer) takeLossLocked(e *entry) {
 	at := &v.at[e.agent]
 	// Whoever has seen events behind it was told; at the very place it is told again rather than not at all.
@@ -388,8 +417,11 @@ func skipFrames(data []byte, n uint64) []byte {
 // holds are told as they are.
 func (v *viewer) restLocked(reason string) {
 	ring := v.session.ring
+	for i := range v.at {
+		v.at[i].behind = false
+	}
 	if v.place < ring.First() {
-		v.missedNotesLocked()
+		v.missedNotesLocked(v.place)
 	}
 	for v.place = max(v.place, ring.First()); v.place < ring.Next(); v.place++ {
 		if e := ring.At(v.place); e.kind == entryGap && e.count == 0 {

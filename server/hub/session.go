@@ -98,8 +98,6 @@ type session struct {
 	sums Totals
 	// wake is closed and replaced whenever a viewer may have something to do.
 	wake chan struct{}
-	// consumed is the place behind the last entry that the fastest viewer has taken.
-	consumed uint64
 	// watched says that the session had a viewer; the first one begins at its origin.
 	watched bool
 	expires time.Time
@@ -180,9 +178,9 @@ func (s *session) putLocked(e *entry) {
 				s.notes = s.notes[1:]
 			}
 		}
-		if s.consumed <= place {
+		if a := s.agents[gone.agent]; a.consumed <= place {
 			s.takenLocked(gone)
-			s.consumed = place + 1
+			a.consumed = place + 1
 		}
 	})
 }

@@ -180,7 +180,7 @@ func (a *fakeAgent) lost(gap wire.Control) {
 	if err != nil {
 		a.tb.Fatal(err)
 	}
-	a.send(a.keep(data, 0, 0))
+	a.send(a.keep(data, wire.ReplayPiece{First: a.seq, Gap: &gap}, 0))
 }
 
 // TestTrailingGapsAreTold tells what a viewer lost although nothing comes after it.

@@ -115,7 +115,7 @@ func (v *viewer) begin() ([]byte, error) {
 		s.ackLocked(a)
 	}
 	s.version++
-	s.consumeLocked(v.place)
+	s.consumeLocked(v)
 	return json.Marshal(&started)
 }
 
@@ -373,7 +373,7 @@ func (v *viewer) commit() {
 		v.pieces = nil
 	}
 	if _, attached := s.viewers[v]; attached {
-		s.consumeLocked(v.place)
+		s.consumeLocked(v)
 	} else {
 		// It counted as gone, and took this after all.
 		s.sums.Viewers.Left -= taken
