@@ -52,6 +52,8 @@ export interface Viewer {
   /** Sends text as it is: for SSE with what makes an event. */
   raw(text: string): void;
   end(): void;
+  /** Sends one frame and waits until it is on its way. */
+  sent(frame: Frame): Promise<void>;
 }
 
 /** What a viewer is told; it may go on after it has returned. */
@@ -114,6 +116,9 @@ export class Fake {
         send: (...frames) => response.write(frames.map((frame) => `data: ${JSON.stringify(frame)}\n\n`).join("")),
         raw: (text) => response.write(text),
         end: () => response.end(),
+        sent: (frame) => new Promise((resolve) => {
+          response.write(`data: ${JSON.stringify(frame)}\n\n`, () => resolve());
+        }),
       });
     } else json(404, { error: "not_found", message: "nothing is at this path" });
   }
@@ -124,6 +129,7 @@ export class Fake {
       send: (...frames) => ws.send(frames.map((frame) => `${JSON.stringify(frame)}\n`).join("")),
       raw: (text) => ws.send(text),
       end: () => ws.close(1000),
+      sent: (frame) => new Promise((resolve) => ws.send(JSON.stringify(frame), () => resolve())),
     });
   }
 

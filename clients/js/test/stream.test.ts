@@ -137,6 +137,32 @@ for (const way of ["websocket", "sse"] satisfies TransportName[]) {
       await assert.rejects(failed, { code: "unavailable", message: /^lost the server for 0\.2 s: / });
     });
 
+    test("a reader that stands still holds the server up", async (t) => {
+      const frames = 600;
+      const padding = "x".repeat(64 << 10);
+      let sent = 0;
+      const { stream } = await attach(t, async (viewer) => {
+        viewer.send(started);
+        for (let n = 1; n <= frames; n++) {
+          await viewer.sent(log(n, { metadata: { padding } }));
+          sent = n;
+        }
+        viewer.send(ended);
+      }, { way, timing: { socketBuffer: 1 << 20, iteratorBuffer: 4 } });
+      const iterator = stream[Symbol.asyncIterator]();
+      const seen = [(await iterator.next()).value?.seq];
+      // As long as it takes for nothing more to go out: where nobody holds it up, that is when everything has.
+      for (let before = -1; before !== sent;) {
+        before = sent;
+        await new Promise((resolve) => setTimeout(resolve, 500));
+      }
+      assert.ok(sent < frames, "everything was taken in, and nobody has read it");
+      await within("the end", (async () => {
+        for await (const frame of iterator) seen.push(frame.seq);
+      })());
+      assert.deepEqual(seen, Array.from({ length: frames }, (_, i) => i + 1));
+    });
+
     test("a frame that cannot be read", async (t) => {
       let say = () => {};
       const { stream } = await attach(t, (viewer) => {
