@@ -73,6 +73,7 @@ func faultAgentDiskFull(t *testing.T) {
 	appendLines(t, log, part, 2*part)
 	led.readSome(ctx, stream, 2*part-1)
 	f.until("the agent says that it cannot write", func() bool {
+		write(t, log, "one more, since the last page of the journal may still have room\n")
 		return strings.Contains(agent.out.String(), "journal_write_failed")
 	})
 	problem := func() string {
