@@ -17,36 +17,63 @@ export function launch(): Promise<Browser> {
   browser ??= chromium.launch({
     executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
     args: [
-      '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update',
-      '--disable-sync', '--disable-dev-shm-usage',
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+      '--disable-dev-shm-usage',
     ],
   });
   return browser;
 }
 
-export interface Look { scheme?: 'light' | 'dark'; width?: number; height?: number }
+export interface Look {
+  scheme?: 'light' | 'dark';
+  width?: number;
+  height?: number;
+}
 
 /** A tab, and what the browser complained about in it. */
-export interface Tab { page: Page; context: BrowserContext; complaints: string[] }
+export interface Tab {
+  page: Page;
+  context: BrowserContext;
+  complaints: string[];
+}
 
 /** Opens a tab that is logged in, if a fleet is given, without going anywhere. */
 export async function open(fleet: Fleet | undefined, look: Look = {}): Promise<Tab> {
-  const context = await (await launch()).newContext({
-    colorScheme: look.scheme ?? 'light', viewport: { width: look.width ?? 1280, height: look.height ?? 800 },
-    permissions: ['clipboard-read', 'clipboard-write'], acceptDownloads: true, reducedMotion: 'reduce',
+  const context = await (
+    await launch()
+  ).newContext({
+    colorScheme: look.scheme ?? 'light',
+    viewport: { width: look.width ?? 1280, height: look.height ?? 800 },
+    permissions: ['clipboard-read', 'clipboard-write'],
+    acceptDownloads: true,
+    reducedMotion: 'reduce',
     hasTouch: (look.width ?? 1280) < 500,
   });
   context.setDefaultTimeout(PATIENCE_MS);
   if (fleet) {
     // Not by the form: that is a flow of its own.
-    const answer = await context.request.post(`${fleet.url}/api/v1/login`, { data: { token: fleet.token }, headers: { origin: fleet.url } });
+    const answer = await context.request.post(`${fleet.url}/api/v1/login`, {
+      data: { token: fleet.token },
+      headers: { origin: fleet.url },
+    });
     if (!answer.ok()) throw new Error(`login: ${answer.status()} ${await answer.text()}`);
   }
   const page = await context.newPage();
   const complaints: string[] = [];
   page.on('pageerror', (err) => complaints.push(`error: ${err.message}`));
-  page.on('console', (message) => { if (message.type() === 'error') complaints.push(message.text()); });
-  page.on('dialog', (dialog) => { complaints.push(`dialog: ${dialog.message()}`); void dialog.dismiss(); });
+  page.on('console', (message) => {
+    if (message.type() === 'error') complaints.push(message.text());
+  });
+  page.on('dialog', (dialog) => {
+    complaints.push(`dialog: ${dialog.message()}`);
+    void dialog.dismiss();
+  });
   return { page, context, complaints };
 }
 
@@ -55,7 +82,11 @@ export async function shot(page: Page, name: string): Promise<void> {
   await page.screenshot({ path: join(SHOTS, `${name}.png`) });
 }
 
-interface Violation { id: string; help: string; nodes: { html: string; failureSummary?: string }[] }
+interface Violation {
+  id: string;
+  help: string;
+  nodes: { html: string; failureSummary?: string }[];
+}
 
 /** What axe finds against WCAG 2.2 AA and its own best practice, as text; empty when all is well. */
 export async function axe(page: Page): Promise<string[]> {
@@ -63,7 +94,14 @@ export async function axe(page: Page): Promise<string[]> {
   await page.evaluate(axeSource);
   const violations = await page.evaluate(async () => {
     const { axe: run } = window as unknown as { axe: { run(options: object): Promise<{ violations: Violation[] }> } };
-    return (await run.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })).violations;
+    return (await run.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }))
+      .violations;
   });
-  return violations.map((v) => `${v.id}: ${v.help}: ${v.nodes.slice(0, 3).map((n) => `${n.html} ${n.failureSummary ?? ''}`).join(' | ')}`);
+  return violations.map(
+    (v) =>
+      `${v.id}: ${v.help}: ${v.nodes
+        .slice(0, 3)
+        .map((n) => `${n.html} ${n.failureSummary ?? ''}`)
+        .join(' | ')}`,
+  );
 }

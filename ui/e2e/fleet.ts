@@ -36,9 +36,15 @@ class Program {
   printed = '';
 
   constructor(args: string[], env: Record<string, string> = {}) {
-    this.#child = spawn(process.env['SPILE_BIN']!, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#child = spawn(process.env['SPILE_BIN']!, args, {
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     this.#ended = new Promise((resolve) => this.#child.on('exit', () => resolve()));
-    for (const stream of [this.#child.stdout, this.#child.stderr]) stream?.on('data', (data: Buffer) => { this.printed += data.toString(); });
+    for (const stream of [this.#child.stdout, this.#child.stderr])
+      stream?.on('data', (data: Buffer) => {
+        this.printed += data.toString();
+      });
   }
 
   async kill(): Promise<void> {
@@ -54,33 +60,61 @@ export class Fleet {
   #server: Program | undefined;
   #port = 0;
 
-  get url(): string { return `http://127.0.0.1:${this.#port}`; }
-  get token(): string { return readFileSync(join(this.folder, 'server', 'admin.token'), 'utf8').trim(); }
+  get url(): string {
+    return `http://127.0.0.1:${this.#port}`;
+  }
+  get token(): string {
+    return readFileSync(join(this.folder, 'server', 'admin.token'), 'utf8').trim();
+  }
 
   /** Starts the server; a second time at the same address. */
   async serve(): Promise<void> {
     this.#port ||= await freePort();
     this.#server = new Program(['serve', '--data', join(this.folder, 'server'), '--listen', `127.0.0.1:${this.#port}`]);
-    await until('the server is ready', () => fetch(`${this.url}/readyz`).then((r) => r.ok, () => false));
+    await until('the server is ready', () =>
+      fetch(`${this.url}/readyz`).then(
+        (r) => r.ok,
+        () => false,
+      ),
+    );
   }
 
-  async killServer(): Promise<void> { await this.#server?.kill(); }
+  async killServer(): Promise<void> {
+    await this.#server?.kill();
+  }
 
   /** Starts an agent that reads the files of the given sources. */
   async join(name: string, labels: Record<string, string>, sources: string[]): Promise<void> {
     mkdirSync(join(this.folder, name), { recursive: true });
     for (const source of sources) appendFileSync(this.file(name, source), '');
-    this.#agents.set(name, new Program([
-      'agent', '--server', this.url, '--enrol-token-file', join(this.folder, 'server', 'enrol.token'), '--name', name,
-      '--data', join(this.folder, name, 'data'), ...Object.entries(labels).flatMap(([k, v]) => ['--label', `${k}=${v}`]),
-      ...sources.flatMap((source) => ['--file', `${source}=${this.file(name, source)}`]),
-    ]));
-    await until(`agent ${name} is online`, async () => (await this.agents()).some((a) => a.name === name && a.status === 'online'));
+    this.#agents.set(
+      name,
+      new Program([
+        'agent',
+        '--server',
+        this.url,
+        '--enrol-token-file',
+        join(this.folder, 'server', 'enrol.token'),
+        '--name',
+        name,
+        '--data',
+        join(this.folder, name, 'data'),
+        ...Object.entries(labels).flatMap(([k, v]) => ['--label', `${k}=${v}`]),
+        ...sources.flatMap((source) => ['--file', `${source}=${this.file(name, source)}`]),
+      ]),
+    );
+    await until(`agent ${name} is online`, async () =>
+      (await this.agents()).some((a) => a.name === name && a.status === 'online'),
+    );
   }
 
-  async killAgent(name: string): Promise<void> { await this.#agents.get(name)?.kill(); }
+  async killAgent(name: string): Promise<void> {
+    await this.#agents.get(name)?.kill();
+  }
 
-  file(agent: string, source: string): string { return join(this.folder, agent, `${source}.log`); }
+  file(agent: string, source: string): string {
+    return join(this.folder, agent, `${source}.log`);
+  }
 
   /** Appends lines to a source. */
   write(agent: string, source: string, lines: readonly string[]): void {
@@ -99,12 +133,15 @@ export class Fleet {
   }
 
   async sessions(): Promise<{ id: string; agents: { name: string }[]; filters: unknown }[]> {
-    return (await this.call<{ sessions: { id: string; agents: { name: string }[]; filters: unknown }[] }>('/stream/sessions')).sessions;
+    return (
+      await this.call<{ sessions: { id: string; agents: { name: string }[]; filters: unknown }[] }>('/stream/sessions')
+    ).sessions;
   }
 
   /** Ends all sessions, so that a test finds none of another's. */
   async stopSessions(): Promise<void> {
-    for (const session of await this.sessions()) await this.call('/stream/stop', { method: 'POST', body: JSON.stringify({ session_id: session.id }) });
+    for (const session of await this.sessions())
+      await this.call('/stream/stop', { method: 'POST', body: JSON.stringify({ session_id: session.id }) });
   }
 
   async close(): Promise<void> {
@@ -116,10 +153,22 @@ export class Fleet {
 
 /** A line as a shop would log it: every tenth warns, every 25th is an error. */
 export function shopLine(n: number, over: Record<string, unknown> = {}): string {
-  const [level, message] = n % 25 === 0 ? ['error', 'payment was refused by the bank']
-    : n % 10 === 0 ? ['warn', 'stock is low, fewer than ten left']
-      : n % 7 === 0 ? ['debug', 'cache miss for the price list'] : ['info', `order ${4000 + n} was placed`];
+  const [level, message] =
+    n % 25 === 0
+      ? ['error', 'payment was refused by the bank']
+      : n % 10 === 0
+        ? ['warn', 'stock is low, fewer than ten left']
+        : n % 7 === 0
+          ? ['debug', 'cache miss for the price list']
+          : ['info', `order ${4000 + n} was placed`];
   return JSON.stringify({
-    time: new Date().toISOString(), level, msg: message, n, user: { id: 100 + (n % 9) }, region: ['eu', 'us', 'ap'][n % 3], duration_ms: (n * 37) % 900, ...over,
+    time: new Date().toISOString(),
+    level,
+    msg: message,
+    n,
+    user: { id: 100 + (n % 9) },
+    region: ['eu', 'us', 'ap'][n % 3],
+    duration_ms: (n * 37) % 900,
+    ...over,
   });
 }

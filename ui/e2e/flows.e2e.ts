@@ -82,11 +82,19 @@ describe('stream form', () => {
     await writeAndSee('web-1', [shopLine(25), shopLine(50)]);
     fleet.write('web-1', 'shop', [shopLine(1)]);
     expect(await messages()).toEqual(['payment was refused by the bank', 'payment was refused by the bank']);
-    expect((await fleet.sessions())[0]?.filters).toMatchObject({ level: ['ERROR'], source: ['shop'], pattern: 'refused' });
+    expect((await fleet.sessions())[0]?.filters).toMatchObject({
+      level: ['ERROR'],
+      source: ['shop'],
+      pattern: 'refused',
+    });
   });
 
   it('asks for history', async () => {
-    fleet.write('web-2', 'shop', Array.from({ length: 30 }, (_, i) => shopLine(i + 1, { msg: `old ${i + 1}` })));
+    fleet.write(
+      'web-2',
+      'shop',
+      Array.from({ length: 30 }, (_, i) => shopLine(i + 1, { msg: `old ${i + 1}` })),
+    );
     await stream('agent=web-2&tail=5');
     await until('five old lines are there', async () => (await received()) === 5);
     expect(await messages()).toEqual([26, 27, 28, 29, 30].map((n) => `old ${n}`));
@@ -95,7 +103,10 @@ describe('stream form', () => {
 
 describe('sessions', () => {
   it('lists, extends, joins and stops', async () => {
-    await fleet.call('/stream/start', { method: 'POST', body: JSON.stringify({ agent_id: 'web-1', filters: { min_level: 'WARN' }, timeout_seconds: 60, reason: 'INC-1' }) });
+    await fleet.call('/stream/start', {
+      method: 'POST',
+      body: JSON.stringify({ agent_id: 'web-1', filters: { min_level: 'WARN' }, timeout_seconds: 60, reason: 'INC-1' }),
+    });
     await page.goto(`${fleet.url}/#/sessions`);
     const row = page.locator('[data-session]');
     await row.getByText('level ≥ WARN').waitFor();
@@ -108,7 +119,10 @@ describe('sessions', () => {
     await row.getByRole('button', { name: 'Stop' }).click();
     await page.getByText('No session is open').waitFor();
     await page.keyboard.press('x');
-    await row.first().getByText(/stopped/).waitFor();
+    await row
+      .first()
+      .getByText(/stopped/)
+      .waitFor();
   });
 });
 
@@ -116,7 +130,12 @@ describe('keyboard', () => {
   it('goes everywhere, has a help sheet, and can be turned off', async () => {
     await page.goto(fleet.url);
     await page.locator('[data-agent=web-1]').waitFor();
-    for (const [keys, heading] of [['gs', 'New stream'], ['go', 'Sessions'], ['gj', 'Join a machine'], ['gf', 'Fleet']] as const) {
+    for (const [keys, heading] of [
+      ['gs', 'New stream'],
+      ['go', 'Sessions'],
+      ['gj', 'Join a machine'],
+      ['gf', 'Fleet'],
+    ] as const) {
       for (const key of keys) await page.keyboard.press(key);
       await page.getByRole('heading', { name: heading, level: 1 }).waitFor();
     }

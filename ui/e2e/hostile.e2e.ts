@@ -36,8 +36,13 @@ it('shows hostile lines and does nothing else', async () => {
   await page.goto(`${fleet.url}/#/stream?agent=web-1`);
   await page.getByRole('button', { name: 'Start streaming' }).click();
   await page.getByText('streaming 1/1').waitFor();
-  const elements = () => page.evaluate(() => [...new Set([...document.querySelectorAll('.list *')].map((e) => e.localName))].sort());
-  fleet.write('web-1', 'app', HOSTILE.map(([name, text]) => JSON.stringify({ level: 'info', msg: text, [`key ${text}`]: text, name })));
+  const elements = () =>
+    page.evaluate(() => [...new Set([...document.querySelectorAll('.list *')].map((e) => e.localName))].sort());
+  fleet.write(
+    'web-1',
+    'app',
+    HOSTILE.map(([name, text]) => JSON.stringify({ level: 'info', msg: text, [`key ${text}`]: text, name })),
+  );
   const messages = page.locator('.row .message');
   await until('all are shown', async () => (await messages.count()) === HOSTILE.length);
   expect(await messages.allTextContents()).toEqual(HOSTILE.map(([, , seen]) => seen));
@@ -70,10 +75,15 @@ it('shows hostile lines and does nothing else', async () => {
   await long.click();
   const whole = page.locator('.detail').getByRole('button', { name: /more characters/ });
   await whole.click();
-  await until('all that was kept is there', async () => (await page.locator('.detail .value').first().textContent())!.length >= 60_000);
+  await until(
+    'all that was kept is there',
+    async () => (await page.locator('.detail .value').first().textContent())!.length >= 60_000,
+  );
 
   expect(await page.evaluate(() => 'ran' in window)).toBe(false);
   expect(await page.title()).toBe('Stream · Spile');
   expect(complaints).toEqual([]);
-  expect(asked.filter((url) => !url.startsWith(fleet.url) && !url.startsWith(fleet.url.replace('http', 'ws')))).toEqual([]);
+  expect(asked.filter((url) => !url.startsWith(fleet.url) && !url.startsWith(fleet.url.replace('http', 'ws')))).toEqual(
+    [],
+  );
 });

@@ -10,20 +10,59 @@ describe('live view', () => {
     await stream();
     await writeAndSee('web-1', [shopLine(1, { msg: 'before' })]);
     await page.keyboard.press('p');
-    fleet.write('web-1', 'shop', Array.from({ length: 40 }, (_, i) => shopLine(i, { msg: `missed ${i}` })));
+    fleet.write(
+      'web-1',
+      'shop',
+      Array.from({ length: 40 }, (_, i) => shopLine(i, { msg: `missed ${i}` })),
+    );
     await until('40 are unseen', async () => (await number('[data-unseen]', 'data-unseen')()) === 40);
     expect(await messages()).toEqual(['before']);
     await page.keyboard.press('p');
     await until('all are received', async () => (await received()) === 41);
-    const all = (await file('NDJSON')).trimEnd().split('\n').map((line) => (JSON.parse(line) as { message: string }).message);
+    const all = (await file('NDJSON'))
+      .trimEnd()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as { message: string }).message);
     expect(all).toEqual(['before', ...Array.from({ length: 40 }, (_, i) => `missed ${i}`)]);
     await page.keyboard.press('Home');
     await page.getByText('From here on: 40 events that came while paused').waitFor();
   });
 
+  it('leaves while it holds what it may, comes back to the same place, and keeps to its memory', async () => {
+    const many = (from: number, count: number) =>
+      Array.from({ length: count }, (_, i) => `{"level":"info","msg":"line ${from + i}"}`);
+    await stream('agent=web-1&mode=complete');
+    await writeAndSee('web-1', many(1, 1));
+    await page.keyboard.press('p');
+    fleet.write('web-1', 'shop', many(2, 12_000));
+    await page.getByText('has left the session').waitFor();
+    expect(await received()).toBeLessThan(12_000);
+    await page.keyboard.press('p');
+    await until('all are received', async () => (await received()) === 12_001);
+    await page.keyboard.press('a');
+    await page.getByText('12,001 received, 0 told as missing, 0 unaccounted for').waitFor();
+    await writeAndSee('web-1', many(12_002, 9_000));
+    await page.getByText(/older ones left this page’s memory/).waitFor();
+    expect(await page.locator('.row').last().locator('.message').textContent()).toBe('line 21001');
+
+    // Who reads the oldest line is not robbed of it.
+    await page.getByRole('listbox').focus();
+    await page.keyboard.press('Home');
+    const oldest = await page.locator('.row.active .message').textContent();
+    fleet.write('web-1', 'shop', many(21_002, 3_000));
+    await page.getByText('Paused by itself').waitFor();
+    expect(await page.locator('.row.active .message').textContent()).toBe(oldest);
+    await page.keyboard.press('p');
+    await until('the rest is received', async () => (await received()) === 24_001);
+    await page.getByText('24,001 received, 0 told as missing, 0 unaccounted for').waitFor();
+  });
+
   it('searches with n and N, marks, wraps, and chooses columns', async () => {
     await stream();
-    await writeAndSee('web-1', Array.from({ length: 50 }, (_, i) => shopLine(i + 1)));
+    await writeAndSee(
+      'web-1',
+      Array.from({ length: 50 }, (_, i) => shopLine(i + 1)),
+    );
     await page.keyboard.press('Home');
     await page.keyboard.press('/');
     await page.keyboard.type('payment');
@@ -50,11 +89,16 @@ describe('live view', () => {
     await page.reload();
     await page.locator('.list.wrap .row .column').first().waitFor();
     await until('the lines are there again', async () => (await received()) === 50);
+    expect(await page.getByRole('searchbox').inputValue()).toBe('payment');
+    await page.locator('.row .hit').first().waitFor();
   });
 
   it('opens an event, copies a field, and filters for and against', async () => {
     await stream('agent=web-1&agent=web-2');
-    await writeAndSee('web-1', Array.from({ length: 20 }, (_, i) => shopLine(i + 1)));
+    await writeAndSee(
+      'web-1',
+      Array.from({ length: 20 }, (_, i) => shopLine(i + 1)),
+    );
     await writeAndSee('web-2', [shopLine(25)]);
     await page.keyboard.press('End');
     await page.keyboard.press('k');
@@ -78,7 +122,11 @@ describe('live view', () => {
 
   it('says why nothing comes', async () => {
     await stream('agent=web-1&pattern=never-ever');
-    fleet.write('web-1', 'shop', Array.from({ length: 7 }, (_, i) => shopLine(i + 1)));
+    fleet.write(
+      'web-1',
+      'shop',
+      Array.from({ length: 7 }, (_, i) => shopLine(i + 1)),
+    );
     await page.getByText('read 7 lines, and the filter let none of them pass: pattern never-ever').waitFor();
   });
 
@@ -89,7 +137,11 @@ describe('live view', () => {
     const session = (await fleet.sessions())[0]!;
     const [agent] = await fleet.agents().then((all) => all.filter((a) => a.name === 'web-1'));
     const place = `${agent!.id}:${await epochOf()}:2`;
-    for (let i = 0; i < 24; i++) await writeAndSee('web-1', Array.from({ length: 8 }, () => shopLine(i, { pad: 'x'.repeat(60_000) })));
+    for (let i = 0; i < 24; i++)
+      await writeAndSee(
+        'web-1',
+        Array.from({ length: 8 }, () => shopLine(i, { pad: 'x'.repeat(60_000) })),
+      );
     await page.goto('about:blank');
     await page.goto(`${fleet.url}/#/session/${session.id}?at=${place}`);
     const gap = page.locator('.row.gap').first();
@@ -99,7 +151,10 @@ describe('live view', () => {
 
   it('leads to a line by its link, also after a reload, and shares the session', async () => {
     await stream();
-    await writeAndSee('web-1', Array.from({ length: 60 }, (_, i) => shopLine(i + 1, { msg: `line ${i + 1}` })));
+    await writeAndSee(
+      'web-1',
+      Array.from({ length: 60 }, (_, i) => shopLine(i + 1, { msg: `line ${i + 1}` })),
+    );
     await page.keyboard.press('g');
     await page.keyboard.press('g');
     await page.locator('.row', { hasText: /line 12$/ }).click();
@@ -122,7 +177,10 @@ describe('live view', () => {
   it('downloads what is shown, safe for a spreadsheet', async () => {
     await stream();
     await writeAndSee('web-1', [shopLine(1, { msg: '=HYPERLINK("x")' }), shopLine(2, { msg: 'a\u001b[2Jb' })]);
-    const frames = (await file('NDJSON')).trimEnd().split('\n').map((line) => JSON.parse(line) as { message: string });
+    const frames = (await file('NDJSON'))
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { message: string });
     expect(frames.map((f) => f.message)).toEqual(['=HYPERLINK("x")', 'a\u001b[2Jb']);
     expect(await file('Text')).toContain('a␛[2Jb');
     expect(await file('CSV')).toContain(`"'=HYPERLINK(""x"")"`);
@@ -130,10 +188,19 @@ describe('live view', () => {
 
   it('counts down, extends, keeps accounts that add up, and ends', async () => {
     await stream('agent=web-1&length=1');
-    await writeAndSee('web-1', Array.from({ length: 9 }, (_, i) => shopLine(i + 1)));
-    await page.getByRole('timer').filter({ hasText: /^0:\d\d$/ }).waitFor();
+    await writeAndSee(
+      'web-1',
+      Array.from({ length: 9 }, (_, i) => shopLine(i + 1)),
+    );
+    await page
+      .getByRole('timer')
+      .filter({ hasText: /^0:\d\d$/ })
+      .waitFor();
     await page.keyboard.press('e');
-    await page.getByRole('timer').filter({ hasText: /^[56]:\d\d$/ }).waitFor();
+    await page
+      .getByRole('timer')
+      .filter({ hasText: /^[56]:\d\d$/ })
+      .waitFor();
     await page.keyboard.press('a');
     await page.getByText('This page: 9 received, 0 told as missing, 0 unaccounted for').waitFor();
     await page.getByRole('button', { name: 'Stop', exact: true }).click();

@@ -21,20 +21,35 @@ afterAll(() => fleet.close());
 
 let at = 0;
 function write(lines: number): void {
-  for (const agent of ['web-1', 'web-2']) fleet.write(agent, 'shop', Array.from({ length: lines }, () => shopLine((at += 1))));
+  for (const agent of ['web-1', 'web-2'])
+    fleet.write(
+      agent,
+      'shop',
+      Array.from({ length: lines }, () => shopLine((at += 1))),
+    );
 }
 
 /**
- * Looks at a view: nothing for axe, nothing in the console, nothing wider than the window, and a picture. What axe looks at
- * does not depend on the width but for what is hidden, so that it runs at one of them.
+ * Looks at a view: nothing for axe, nothing in the console, nothing wider than the window, and a picture. What axe looks
+ * at does not depend on the width but for what is hidden, so that it runs at one of them.
  */
 async function look(tab: Tab, name: string): Promise<void> {
   const narrow = name.endsWith('-390');
   await shot(tab.page, name);
   if (!narrow) expect.soft(await axe(tab.page), name).toEqual([]);
   // The browser notes refusals, which here are answers to questions.
-  expect.soft(tab.complaints.filter((c) => !/Failed to load resource.*\b40[01]\b/.test(c)), name).toEqual([]);
-  expect.soft(await tab.page.evaluate(() => document.documentElement.scrollWidth - innerWidth), `${name} is wider than the window`).toBeLessThanOrEqual(0);
+  expect
+    .soft(
+      tab.complaints.filter((c) => !/Failed to load resource.*\b40[01]\b/.test(c)),
+      name,
+    )
+    .toEqual([]);
+  expect
+    .soft(
+      await tab.page.evaluate(() => document.documentElement.scrollWidth - innerWidth),
+      `${name} is wider than the window`,
+    )
+    .toBeLessThanOrEqual(0);
 }
 
 describe.each(LOOKS)('every view in %s', (name, how) => {
@@ -67,7 +82,10 @@ describe.each(LOOKS)('every view in %s', (name, how) => {
     await page.getByText('streaming 2/2').waitFor();
     for (let i = 0; i < 6; i++) {
       write(20);
-      await until(`${(i + 1) * 40} events came`, async () => Number(await page.locator('[data-received]').getAttribute('data-received')) >= (i + 1) * 40);
+      await until(
+        `${(i + 1) * 40} events came`,
+        async () => Number(await page.locator('[data-received]').getAttribute('data-received')) >= (i + 1) * 40,
+      );
     }
     await look(tab, `live-${name}`);
     await page.keyboard.press('/');
@@ -92,7 +110,10 @@ describe.each(LOOKS)('every view in %s', (name, how) => {
     await page.getByRole('button', { name: 'Close', exact: true }).click();
 
     await page.goto(`${fleet.url}/#/sessions?status=all`);
-    await page.getByRole('button', { name: /Stop the session/ }).first().waitFor();
+    await page
+      .getByRole('button', { name: /Stop the session/ })
+      .first()
+      .waitFor();
     await look(tab, `sessions-${name}`);
     await tab.context.close();
     await fleet.stopSessions();

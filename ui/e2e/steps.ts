@@ -36,7 +36,13 @@ export async function stream(query = 'agent=web-1'): Promise<void> {
   await page.getByText(/streaming \d+\/\d+/).waitFor();
 }
 
-export const number = (selector: string, name: string) => async () => Number(await page.locator(selector).getAttribute(name, { timeout: 5000 }).catch(() => '-1'));
+export const number = (selector: string, name: string) => async () =>
+  Number(
+    await page
+      .locator(selector)
+      .getAttribute(name, { timeout: 5000 })
+      .catch(() => '-1'),
+  );
 export const received = number('[data-received]', 'data-received');
 
 export async function writeAndSee(agent: string, lines: readonly string[], source = 'shop'): Promise<void> {

@@ -31,7 +31,12 @@ describe('selector', () => {
   }
 
   for (const [text, at] of [
-    ['=prod', 0], ['env=prod,', 9], ['role in web', 8], ['role in (web', 12], ['env=a b', 6], ['env=a)', 5],
+    ['=prod', 0],
+    ['env=prod,', 9],
+    ['role in web', 8],
+    ['role in (web', 12],
+    ['env=a b', 6],
+    ['env=a)', 5],
   ] as const) {
     it(`refuses ${text}`, () => {
       try {

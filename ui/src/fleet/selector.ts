@@ -1,12 +1,14 @@
 // A label selector: env=prod,role in (web,api),!canary,tier!=free. The words are those of Kubernetes.
 
 export type Requirement =
-  | { key: string; op: 'in' | 'notin'; values: string[] }
-  | { key: string; op: 'exists' | 'absent' };
+  { key: string; op: 'in' | 'notin'; values: string[] } | { key: string; op: 'exists' | 'absent' };
 
 /** A selector that cannot be read; at is where. */
 export class SelectorError extends Error {
-  constructor(message: string, readonly at: number) {
+  constructor(
+    message: string,
+    readonly at: number,
+  ) {
     super(message);
   }
 }
@@ -18,7 +20,9 @@ class Reader {
   at = 0;
   constructor(readonly text: string) {}
 
-  get done(): boolean { return this.at >= this.text.length; }
+  get done(): boolean {
+    return this.at >= this.text.length;
+  }
 
   skip(): void {
     while (/\s/.test(this.text[this.at] ?? '')) this.at += 1;
@@ -56,7 +60,8 @@ class Reader {
   list(): string[] {
     if (!this.sign('(')) throw new SelectorError('a list such as (web,api) is expected here', this.at);
     const values: string[] = [];
-    do values.push(this.match(VALUE) ?? ''); while (this.sign(','));
+    do values.push(this.match(VALUE) ?? '');
+    while (this.sign(','));
     if (!this.sign(')')) throw new SelectorError('the list is not closed with )', this.at);
     return values;
   }
@@ -78,7 +83,8 @@ export function parseSelector(text: string): Requirement[] {
   r.skip();
   if (r.done) return [];
   const out: Requirement[] = [];
-  do out.push(requirement(r)); while (r.sign(','));
+  do out.push(requirement(r));
+  while (r.sign(','));
   r.skip();
   if (!r.done) throw new SelectorError('a comma or the end is expected here', r.at);
   return out;
@@ -89,10 +95,14 @@ export function selects(requirements: readonly Requirement[], labels: Record<str
   return requirements.every((one) => {
     const value = Object.hasOwn(labels, one.key) ? labels[one.key] : undefined;
     switch (one.op) {
-      case 'exists': return value !== undefined;
-      case 'absent': return value === undefined;
-      case 'in': return value !== undefined && one.values.includes(value);
-      case 'notin': return value === undefined || !one.values.includes(value);
+      case 'exists':
+        return value !== undefined;
+      case 'absent':
+        return value === undefined;
+      case 'in':
+        return value !== undefined && one.values.includes(value);
+      case 'notin':
+        return value === undefined || !one.values.includes(value);
     }
   });
 }

@@ -1,11 +1,20 @@
 import { untrack } from 'svelte';
 import { kept } from '../shell/kept';
 
-/** Keys that do the same. Each is what KeyboardEvent.key says; two with a blank between are pressed after one another. */
-export interface Key { keys: string[]; does: string; run: () => void }
+/**
+ * Keys that do the same. Each is what KeyboardEvent.key says; two with a blank between are pressed after one another.
+ */
+export interface Key {
+  keys: string[];
+  does: string;
+  run: () => void;
+}
 
 /** Keys that belong together on the help sheet. */
-export interface KeyGroup { title: string; keys: Key[] }
+export interface KeyGroup {
+  title: string;
+  keys: Key[];
+}
 
 const SETTING = 'spile.keys';
 
@@ -13,8 +22,8 @@ const SETTING = 'spile.keys';
 const PAIR_MS = 1200;
 
 /**
- * The keys that are alive now: those of the page and those of the view that is open. Keys of one letter can be turned
- * off, since speech input types them.
+ * The keys that are alive now: those of the page and those of the view that is open. Keys that are characters can be
+ * turned off, since speech input types them.
  */
 class Keys {
   groups = $state.raw<KeyGroup[]>([]);
@@ -25,8 +34,12 @@ class Keys {
   /** Adds groups and returns what removes them; for $effect. */
   add(...groups: KeyGroup[]): () => void {
     // Who adds some does not depend on the others.
-    untrack(() => { this.groups = [...this.groups, ...groups]; });
-    return () => { this.groups = this.groups.filter((one) => !groups.includes(one)); };
+    untrack(() => {
+      this.groups = [...this.groups, ...groups];
+    });
+    return () => {
+      this.groups = this.groups.filter((one) => !groups.includes(one));
+    };
   }
 
   setSingle(on: boolean): void {
@@ -35,7 +48,8 @@ class Keys {
   }
 
   handle = (event: KeyboardEvent): void => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || !this.single) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    if (!this.single && event.key.length === 1) return;
     if (typing(event.target) || document.querySelector('dialog[open]')) return;
     const pressed = this.#first ? `${this.#first} ${event.key}` : event.key;
     this.#first = '';
@@ -48,7 +62,9 @@ class Keys {
       hit.run();
     } else if (all.some((one) => one.keys.some((key) => key !== ' ' && key.startsWith(`${pressed} `)))) {
       this.#first = pressed;
-      this.#timer = setTimeout(() => { this.#first = ''; }, PAIR_MS);
+      this.#timer = setTimeout(() => {
+        this.#first = '';
+      }, PAIR_MS);
     }
   };
 }
@@ -59,10 +75,15 @@ function typing(target: EventTarget | null): boolean {
   return target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement || target.isContentEditable;
 }
 
+/** Keys with which a browser moves what is in focus. */
+const MOVES = ['ArrowUp', 'ArrowDown', 'PageUp', 'PageDown', 'Home', 'End'];
+
 /** Whether the element in focus does something of its own with the key. */
 function claims(event: KeyboardEvent): boolean {
-  const own = event.key === 'Enter' || event.key === ' ';
-  return own && event.target instanceof HTMLElement && event.target.closest('button, a, summary, input') !== null;
+  if (!(event.target instanceof HTMLElement)) return false;
+  const presses = event.key === 'Enter' || event.key === ' ';
+  if (presses && event.target.closest('button, a, summary, input')) return true;
+  return MOVES.includes(event.key) && event.target.closest('aside, [role=dialog]') !== null;
 }
 
 export const keys = new Keys();

@@ -2,7 +2,14 @@ import { describe, expect, it } from 'vitest';
 import { Ledger, agentCloses, agentsTotal, viewerCloses, viewerTotal } from './accounts';
 
 const agent = {
-  seen: 10, filtered: 3, sampled: 0, redacted_away: 0, dropped: { rate: 2 }, sent: 4, pending: 1, lost_bytes: null,
+  seen: 10,
+  filtered: 3,
+  sampled: 0,
+  redacted_away: 0,
+  dropped: { rate: 2 },
+  sent: 4,
+  pending: 1,
+  lost_bytes: null,
   truncated_lines: 0,
 };
 const viewer = { offered: 6, narrowed: 1, delivered: 3, gapped: 1, in_flight: 1 };

@@ -24,26 +24,48 @@ function added(a: Counts, b: Counts): Counts {
 }
 
 const NO_AGENT: AgentAccounts = {
-  seen: 0, filtered: 0, sampled: 0, redacted_away: 0, dropped: {}, sent: 0, pending: 0, lost_bytes: {}, truncated_lines: 0,
+  seen: 0,
+  filtered: 0,
+  sampled: 0,
+  redacted_away: 0,
+  dropped: {},
+  sent: 0,
+  pending: 0,
+  lost_bytes: {},
+  truncated_lines: 0,
 };
 const NO_VIEWER: ViewerAccounts = { offered: 0, narrowed: 0, delivered: 0, gapped: 0, in_flight: 0 };
 
 /** What all agents of a session account for together. */
 export function agentsTotal(accounts: Accounts | undefined): AgentAccounts {
-  return Object.values(accounts?.agents ?? {}).reduce((t, a) => ({
-    seen: t.seen + a.seen, filtered: t.filtered + a.filtered, sampled: t.sampled + a.sampled,
-    redacted_away: t.redacted_away + a.redacted_away, dropped: added(t.dropped, a.dropped), sent: t.sent + a.sent,
-    pending: t.pending + a.pending, lost_bytes: added(t.lost_bytes, a.lost_bytes),
-    truncated_lines: t.truncated_lines + a.truncated_lines,
-  }), NO_AGENT);
+  return Object.values(accounts?.agents ?? {}).reduce(
+    (t, a) => ({
+      seen: t.seen + a.seen,
+      filtered: t.filtered + a.filtered,
+      sampled: t.sampled + a.sampled,
+      redacted_away: t.redacted_away + a.redacted_away,
+      dropped: added(t.dropped, a.dropped),
+      sent: t.sent + a.sent,
+      pending: t.pending + a.pending,
+      lost_bytes: added(t.lost_bytes, a.lost_bytes),
+      truncated_lines: t.truncated_lines + a.truncated_lines,
+    }),
+    NO_AGENT,
+  );
 }
 
 /** What a viewer accounts for over all agents. */
 export function viewerTotal(accounts: Accounts | undefined): ViewerAccounts {
-  return Object.values(accounts?.viewer ?? {}).reduce((t, v) => ({
-    offered: t.offered + v.offered, narrowed: t.narrowed + v.narrowed, delivered: t.delivered + v.delivered,
-    gapped: t.gapped + v.gapped, in_flight: t.in_flight + v.in_flight,
-  }), NO_VIEWER);
+  return Object.values(accounts?.viewer ?? {}).reduce(
+    (t, v) => ({
+      offered: t.offered + v.offered,
+      narrowed: t.narrowed + v.narrowed,
+      delivered: t.delivered + v.delivered,
+      gapped: t.gapped + v.gapped,
+      in_flight: t.in_flight + v.in_flight,
+    }),
+    NO_VIEWER,
+  );
 }
 
 /**

@@ -1,7 +1,11 @@
 import type { Item } from './store';
 
 /** The last event of one agent that a viewer has. */
-export interface Position { agent: string; epoch: number; seq: number }
+export interface Position {
+  agent: string;
+  epoch: number;
+  seq: number;
+}
 
 function varint(value: number): number[] {
   const out: number[] = [];
@@ -25,7 +29,10 @@ export function cursorText(positions: readonly Position[]): string {
     for (let i = 0; i < 32; i += 2) bytes.push(parseInt(hex.slice(i, i + 2), 16));
     bytes.push(...varint(epoch), ...varint(seq));
   }
-  return btoa(String.fromCharCode(...bytes)).replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '');
+  return btoa(String.fromCharCode(...bytes))
+    .replaceAll('+', '-')
+    .replaceAll('/', '_')
+    .replace(/=+$/, '');
 }
 
 /** The place of one event as a link has it: agent:epoch:seq. */

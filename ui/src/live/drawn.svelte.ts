@@ -18,6 +18,13 @@ const MAX_KEYS = 200;
 const FIRST_NAMES = 200;
 const NAMES_EVERY = 20;
 
+/** What the reader searches for and narrows by. */
+export interface Choice {
+  query: string;
+  clauses: Clause[];
+  hidden: Tone[];
+}
+
 /**
  * What is in the list: the kept items, those that the reader's narrowing lets through, their heights, what the search
  * found. It changes many times a second and tells so by one number, version, which is what the components watch.
@@ -28,7 +35,6 @@ export class Drawn {
   readonly heights = new Heights();
   readonly histogram = new Histogram();
   readonly found = new Found();
-  #edge: () => void;
   #keys = new Map<string, number>();
 
   version = $state(0);
@@ -47,9 +53,9 @@ export class Drawn {
   /** The height of an item before it is measured. */
   estimate: (item: Item) => number = () => 1;
 
-  /** edge is called when the next line would push out what the reader looks at. */
-  constructor(edge: () => void) {
-    this.#edge = edge;
+  /** Whether the next line would push out what the reader looks at. */
+  get crowded(): boolean {
+    return !this.following && this.store.full && this.topId - this.store.firstId < NEAR_THE_EDGE;
   }
 
   addLog(log: Log): void {
@@ -59,8 +65,12 @@ export class Drawn {
     this.#take(item);
   }
 
-  addGap(gap: Gap): void { this.#take(this.store.addGap(gap)); }
-  addNote(kind: 'info' | 'warn', text: string): void { this.#take(this.store.addNote(kind, text)); }
+  addGap(gap: Gap): void {
+    this.#take(this.store.addGap(gap));
+  }
+  addNote(kind: 'info' | 'warn', text: string): void {
+    this.#take(this.store.addNote(kind, text));
+  }
 
   /** The names within metadata that have come, the most frequent first. */
   keys(): string[] {
@@ -74,6 +84,18 @@ export class Drawn {
     this.found.dropBefore(this.store.firstId);
     if (this.active >= 0 && this.active < this.store.firstId) this.active = -1;
     this.version += 1;
+  }
+
+  /** What the reader chose to see, to be kept over a reload. */
+  choice(): Choice {
+    return { query: this.query, clauses: this.clauses, hidden: [...this.hidden] };
+  }
+
+  /** Takes a choice up again. */
+  restore(choice: Partial<Choice>): void {
+    this.clauses = choice.clauses ?? [];
+    this.hidden = new Set(choice.hidden ?? []);
+    this.find(choice.query ?? '');
   }
 
   follow(): void {
@@ -129,7 +151,12 @@ export class Drawn {
   /** Moves the choice by rows; from nowhere it begins at the end. */
   move(rows: number): void {
     if (this.view.length === 0) return;
-    const from = this.active < 0 ? (rows < 0 ? this.view.length : this.view.indexOf(this.topId) - 1) : this.view.indexOf(this.active);
+    const from =
+      this.active < 0
+        ? rows < 0
+          ? this.view.length
+          : this.view.indexOf(this.topId) - 1
+        : this.view.indexOf(this.active);
     const to = Math.max(0, Math.min(this.view.length - 1, from + rows));
     this.choose(this.view.at(to)!);
   }
@@ -158,8 +185,6 @@ export class Drawn {
       this.heights.push(this.estimate(item));
       if (this.search && finds(this.search, haystack(item))) this.found.push(item.id);
     }
-    const full = this.store.firstId > 0;
-    if (full && !this.following && this.topId - this.store.firstId < NEAR_THE_EDGE) this.#edge();
   }
 
   #rebuild(): void {

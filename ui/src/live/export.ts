@@ -5,7 +5,9 @@ import { plain } from './visible';
 export type Format = 'ndjson' | 'text' | 'csv';
 
 export const MIME: Record<Format, string> = {
-  ndjson: 'application/x-ndjson', text: 'text/plain;charset=utf-8', csv: 'text/csv;charset=utf-8',
+  ndjson: 'application/x-ndjson',
+  text: 'text/plain;charset=utf-8',
+  csv: 'text/csv;charset=utf-8',
 };
 
 export const EXTENSION: Record<Format, string> = { ndjson: 'ndjson', text: 'log', csv: 'csv' };
@@ -27,20 +29,31 @@ export function textLine(log: Log, agent: string): string {
 }
 
 /**
- * The events as a file. columns are the metadata that become columns of a CSV table; the whole of it is in the last one.
+ * The events as a file. columns are the metadata that become columns of a CSV table; the whole of it is in one more.
  */
 export function exportLogs(
-  logs: readonly Log[], format: Format, columns: readonly string[], agentName: (id: string) => string,
+  logs: readonly Log[],
+  format: Format,
+  columns: readonly string[],
+  agentName: (id: string) => string,
 ): string {
   switch (format) {
-    case 'ndjson': return logs.map((log) => `${JSON.stringify(log)}\n`).join('');
-    case 'text': return logs.map((log) => `${textLine(log, agentName(log.agent))}\n`).join('');
+    case 'ndjson':
+      return logs.map((log) => `${JSON.stringify(log)}\n`).join('');
+    case 'text':
+      return logs.map((log) => `${textLine(log, agentName(log.agent))}\n`).join('');
     case 'csv': {
       const head = ['timestamp', 'level', 'agent', 'source', 'message', ...columns, 'metadata', 'epoch', 'seq'];
       const rows = logs.map((log) => [
-        log.timestamp, log.level, agentName(log.agent), log.source, log.message,
-        ...columns.map((name) => fieldOf(log, `.${name}`) ?? ''), JSON.stringify(log.metadata),
-        String(log.epoch), String(log.seq),
+        log.timestamp,
+        log.level,
+        agentName(log.agent),
+        log.source,
+        log.message,
+        ...columns.map((name) => fieldOf(log, `.${name}`) ?? ''),
+        JSON.stringify(log.metadata),
+        String(log.epoch),
+        String(log.seq),
       ]);
       return [head, ...rows].map((row) => `${row.map(csvCell).join(',')}\r\n`).join('');
     }

@@ -22,14 +22,16 @@ export function gapReason(reason: string): string {
   return WHY[reason] ?? reason.replaceAll('_', ' ');
 }
 
+/** How much a gap stands for, in words. */
+function gapSize(gap: Gap): string {
+  if (gap.count === undefined) return `an unknown number of ${gap.unit}`;
+  const least = gap.at_least ? 'at least ' : '';
+  if (gap.unit === 'bytes') return `${least}${bytesText(gap.count)}`;
+  return `${least}${gap.count.toLocaleString('en')} ${gap.count === 1 ? 'event' : 'events'}`;
+}
+
 /** A gap in words: how much, of whom, why. */
 export function gapText(gap: Gap, agentName: (id: string) => string): string {
-  const least = gap.at_least ? 'at least ' : '';
-  const unknown = gap.count === undefined;
-  const what = gap.unit === 'bytes'
-    ? (unknown ? 'bytes' : bytesText(gap.count!))
-    : `${unknown ? 'events' : gap.count!.toLocaleString('en')}${unknown ? '' : gap.count === 1 ? ' event' : ' events'}`;
-  const how = unknown ? `an unknown number of ${what}` : `${least}${what}`;
   const file = gap.file ? ` (${gap.file})` : '';
-  return `${how} missing from ${agentName(gap.agent)}${file}: ${gapReason(gap.reason)}`;
+  return `${gapSize(gap)} missing from ${agentName(gap.agent)}${file}: ${gapReason(gap.reason)}`;
 }

@@ -4,7 +4,9 @@ import { Heights, windowOf } from './heights';
 /** The same by plain sums. */
 class Plain {
   rows: number[] = [];
-  offset(i: number) { return this.rows.slice(0, i).reduce((a, b) => a + b, 0); }
+  offset(i: number) {
+    return this.rows.slice(0, i).reduce((a, b) => a + b, 0);
+  }
   find(y: number) {
     let sum = 0;
     for (let i = 0; i < this.rows.length; i++) {

@@ -15,8 +15,12 @@ export class Heights {
     this.#rows = new Float64Array(capacity);
   }
 
-  get length(): number { return this.#tail - this.#head; }
-  get total(): number { return this.#sum(this.#tail) - this.#sum(this.#head); }
+  get length(): number {
+    return this.#tail - this.#head;
+  }
+  get total(): number {
+    return this.#sum(this.#tail) - this.#sum(this.#head);
+  }
 
   /** Adds a row at the end. */
   push(height: number): void {
@@ -34,7 +38,9 @@ export class Heights {
     return height;
   }
 
-  get(index: number): number { return this.#rows[this.#head + index] ?? 0; }
+  get(index: number): number {
+    return this.#rows[this.#head + index] ?? 0;
+  }
 
   /** Sets the height of a row and returns by how much it grew. */
   set(index: number, height: number): number {

@@ -11,7 +11,10 @@ export class Held {
   /** How many events are held. */
   events = 0;
 
-  constructor(readonly maxEvents = MAX_ITEMS / 2, readonly maxBytes = MAX_BYTES / 2) {}
+  constructor(
+    readonly maxEvents = MAX_ITEMS / 2,
+    readonly maxBytes = MAX_BYTES / 2,
+  ) {}
 
   /** Holds an event; false if it was the last for which there is room. */
   addLog(log: Log): boolean {
@@ -21,8 +24,12 @@ export class Held {
     return this.events < this.maxEvents && this.#bytes < this.maxBytes;
   }
 
-  addGap(gap: Gap): void { this.#frames.push({ gap }); }
-  addNote(tone: 'info' | 'warn', text: string): void { this.#frames.push({ note: { tone, text } }); }
+  addGap(gap: Gap): void {
+    this.#frames.push({ gap });
+  }
+  addNote(tone: 'info' | 'warn', text: string): void {
+    this.#frames.push({ note: { tone, text } });
+  }
 
   /** Hands everything out and forgets it. */
   take(): Frame[] {

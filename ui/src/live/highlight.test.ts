@@ -30,16 +30,28 @@ describe('segments', () => {
 
   it('puts a later set above', () => {
     const out = segments('abc', [mark('abc', 1), mark('b', 2)]);
-    expect(out.map((s) => [s.text, s.set])).toEqual([['a', 1], ['b', 2], ['c', 1]]);
+    expect(out.map((s) => [s.text, s.set])).toEqual([
+      ['a', 1],
+      ['b', 2],
+      ['c', 1],
+    ]);
   });
 
   it('marks what was searched within a set', () => {
     const out = segments('abc', [mark('abc', 3)], compile('b'));
-    expect(out.map((s) => [s.text, s.set, s.hit])).toEqual([['a', 3, false], ['b', 3, true], ['c', 3, false]]);
+    expect(out.map((s) => [s.text, s.set, s.hit])).toEqual([
+      ['a', 3, false],
+      ['b', 3, true],
+      ['c', 3, false],
+    ]);
   });
 
   it('ends with a pattern that finds nothing at every place', () => {
-    expect(segments('aaa', [mark('/x*/', 1)]).map((s) => s.text).join('')).toBe('aaa');
+    expect(
+      segments('aaa', [mark('/x*/', 1)])
+        .map((s) => s.text)
+        .join(''),
+    ).toBe('aaa');
   });
 
   it('is bounded', () => {

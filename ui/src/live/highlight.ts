@@ -4,17 +4,25 @@ import { parts } from './visible';
 export const SETS = 6;
 
 /** A piece of text to draw. set is the highlight set it is in, 0 for none; hit says that the search found it. */
-export interface Segment { text: string; set: number; hit: boolean; hidden: boolean }
+export interface Segment {
+  text: string;
+  set: number;
+  hit: boolean;
+  hidden: boolean;
+}
 
 /** A pattern of the reader: what to look for, and of which set it is. */
-export interface Mark { regex: RegExp; set: number }
+export interface Mark {
+  regex: RegExp;
+  set: number;
+}
 
 /** An expression of the reader that is not one. */
 export class BadPattern extends Error {}
 
 /**
- * The regular expression of what a reader typed: /…/ with flags is one as it stands, anything else is text, in any case
- * unless it has a capital letter. Undefined for nothing.
+ * The regular expression of what a reader typed: /…/ with flags is one as it stands, anything else is text, in any
+ * case unless it has a capital letter. Undefined for nothing.
  */
 export function compile(text: string): RegExp | undefined {
   if (text === '') return undefined;
@@ -39,7 +47,11 @@ export function finds(regex: RegExp, text: string): boolean {
 // One line has at most so many marks: more say nothing, and each is an element.
 const MAX_MARKS = 200;
 
-interface Span { from: number; to: number; set: number }
+interface Span {
+  from: number;
+  to: number;
+  set: number;
+}
 
 function spansOf(text: string, marks: readonly Mark[]): Span[] {
   const spans: Span[] = [];

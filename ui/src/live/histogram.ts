@@ -9,7 +9,11 @@ const MAX_SPAN_S = 7 * 86_400;
 const MAX_AHEAD_S = 86_400;
 
 /** One bar: its beginning in seconds since 1970, and how many events of each tone. */
-export interface Bar { at: number; counts: number[]; total: number }
+export interface Bar {
+  at: number;
+  counts: number[];
+  total: number;
+}
 
 /**
  * Events by their own time and tone, in bars of one width. When the span outgrows what fits, bars are joined to wider
@@ -22,7 +26,9 @@ export class Histogram {
   /** Events whose time is so far off that they are in no bar. */
   outside = 0;
 
-  get width(): number { return WIDTHS[this.#step]!; }
+  get width(): number {
+    return WIDTHS[this.#step]!;
+  }
 
   add(timestamp: string, level: string): void {
     const seconds = Date.parse(timestamp) / 1000;
@@ -68,7 +74,10 @@ export class Histogram {
   /** How many events of each tone are in the bars. */
   totals(): Record<Tone, number> {
     const out = Object.fromEntries(TONES.map((t) => [t, 0])) as Record<Tone, number>;
-    for (const counts of this.#bars.values()) TONES.forEach((t, i) => { out[t] += counts[i]!; });
+    for (const counts of this.#bars.values())
+      TONES.forEach((t, i) => {
+        out[t] += counts[i]!;
+      });
     return out;
   }
 
@@ -86,7 +95,10 @@ export class Histogram {
       for (const [at, counts] of this.#bars) {
         const to = Math.floor(at / this.width) * this.width;
         const sum = wide.get(to);
-        if (sum) counts.forEach((n, i) => { sum[i] = sum[i]! + n; });
+        if (sum)
+          counts.forEach((n, i) => {
+            sum[i] = sum[i]! + n;
+          });
         else wide.set(to, counts);
       }
       this.#bars = wide;

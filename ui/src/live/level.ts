@@ -1,7 +1,5 @@
 // The nine levels, in order, as the wire writes them.
-export const LEVELS = [
-  'TRACE', 'DEBUG', 'INFO', 'NOTICE', 'WARN', 'ERROR', 'CRITICAL', 'ALERT', 'EMERGENCY',
-] as const;
+export const LEVELS = ['TRACE', 'DEBUG', 'INFO', 'NOTICE', 'WARN', 'ERROR', 'CRITICAL', 'ALERT', 'EMERGENCY'] as const;
 
 export type Level = (typeof LEVELS)[number];
 
@@ -12,9 +10,17 @@ export const TONES = ['quiet', 'info', 'notice', 'warn', 'error', 'fatal'] as co
 
 export type Tone = (typeof TONES)[number];
 
-const TONE_OF: readonly Tone[] = [
-  'quiet', 'quiet', 'info', 'notice', 'warn', 'error', 'fatal', 'fatal', 'fatal',
-];
+/** The tones in words. */
+export const TONE_NAMES: Readonly<Record<Tone, string>> = {
+  quiet: 'debug',
+  info: 'info',
+  notice: 'notice',
+  warn: 'warn',
+  error: 'error',
+  fatal: 'critical+',
+};
+
+const TONE_OF: readonly Tone[] = ['quiet', 'quiet', 'info', 'notice', 'warn', 'error', 'fatal', 'fatal', 'fatal'];
 
 /** The rank of a level word, that of INFO for a word nobody knows. */
 export function rank(level: string): number {

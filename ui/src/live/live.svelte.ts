@@ -13,6 +13,8 @@ const DRAW_MS = 100;
 /** How many of the newest lines a reload brings back. */
 const RELOAD_LINES = 2_000;
 
+const HOW_ENDED: Record<string, string> = { timeout: ': its time was over', stopped: ': it was stopped' };
+
 export type Phase = 'opening' | 'live' | 'ended' | 'failed';
 
 /**
@@ -61,7 +63,7 @@ export class Live {
     this.session = session;
     this.expires = Date.parse(session.expires_at);
     this.accounts = session.accounts;
-    this.drawn = new Drawn(() => this.pause('what you read here would have left the page’s memory'));
+    this.drawn = new Drawn();
     if (session.status === 'ended') this.#ended(session.end_reason ?? '');
   }
 
@@ -107,7 +109,10 @@ export class Live {
     this.pausedBecause = '';
     this.drawn.follow();
     if (this.#held.events > 0) {
-      this.drawn.addNote('info', `From here on: ${this.#held.events.toLocaleString('en')} events that came while paused.`);
+      this.drawn.addNote(
+        'info',
+        `From here on: ${this.#held.events.toLocaleString('en')} events that came while paused.`,
+      );
     }
     for (const frame of this.#held.take()) {
       if ('gap' in frame) this.drawn.addGap(frame.gap);
@@ -134,13 +139,14 @@ export class Live {
     this.#ended('stopped');
   }
 
-  /** A cursor before the newest lines that are drawn, so that a reload shows them again; undefined before there is one. */
+  /** A cursor before the newest lines that are drawn, so that a reload shows them again; undefined before any came. */
   placeForReload(): string | undefined {
     const places = new Map([...this.#last].map(([agent, last]) => [agent, { ...last }]));
     const { store } = this.drawn;
     for (let id = store.nextId - 1; id >= Math.max(store.firstId, store.nextId - RELOAD_LINES); id--) {
       const item = store.get(id);
-      if (item?.kind === 'log') places.set(item.log.agent, { agent: item.log.agent, epoch: item.log.epoch, seq: item.log.seq - 1 });
+      if (item?.kind === 'log')
+        places.set(item.log.agent, { agent: item.log.agent, epoch: item.log.epoch, seq: item.log.seq - 1 });
     }
     return places.size === 0 ? undefined : cursorText([...places.values()]);
   }
@@ -152,8 +158,12 @@ export class Live {
     this.transport = stream.transport;
     stream.on('log', (log) => this.#log(stream, log));
     stream.on('gap', (gap) => this.#gap(gap));
-    stream.on('status', (f) => { this.statuses = { ...this.statuses, [f.agent]: f.status }; });
-    stream.on('stats', (f) => { this.accounts = f.accounts; });
+    stream.on('status', (f) => {
+      this.statuses = { ...this.statuses, [f.agent]: f.status };
+    });
+    stream.on('stats', (f) => {
+      this.accounts = f.accounts;
+    });
     stream.on('ending', (seconds) => {
       this.ending = true;
       this.expires = clock.server() + seconds * 1000;
@@ -179,6 +189,7 @@ export class Live {
   #log(stream: Stream, log: Log): void {
     if (stream !== this.#stream || !this.ledger.event(log.agent, log.epoch, log.seq)) return;
     this.#last.set(log.agent, { agent: log.agent, epoch: log.epoch, seq: log.seq });
+    if (!this.paused && this.drawn.crowded) this.pause('what you read here would have left the page’s memory');
     if (!this.paused) this.drawn.addLog(log);
     else if (!this.#held.addLog(log)) this.#leave(stream);
     this.#schedule();
@@ -189,7 +200,10 @@ export class Live {
       this.ledger.gap(gap.agent, gap.epoch, gap.from, gap.to);
       if (gap.to !== undefined) this.#last.set(gap.agent, { agent: gap.agent, epoch: gap.epoch, seq: gap.to });
     }
-    this.gaps = { count: this.gaps.count + 1, events: this.gaps.events + (gap.unit === 'events' ? gap.count ?? 0 : 0) };
+    this.gaps = {
+      count: this.gaps.count + 1,
+      events: this.gaps.events + (gap.unit === 'events' ? (gap.count ?? 0) : 0),
+    };
     if (this.paused) this.#held.addGap(gap);
     else this.drawn.addGap(gap);
     this.#schedule();
@@ -225,7 +239,7 @@ export class Live {
     this.endReason = reason;
     this.ending = false;
     if (this.received > 0 || this.drawn.store.length > 0) {
-      this.#note('info', `The session ended${reason === 'timeout' ? ': its time was over' : reason === 'stopped' ? ': it was stopped' : ''}.`);
+      this.#note('info', `The session ended${HOW_ENDED[reason] ?? ''}.`);
     }
     this.#draw();
   }

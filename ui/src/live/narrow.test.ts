@@ -32,7 +32,9 @@ describe('narrow', () => {
   }
 
   it('lets a clause give way to its opposite', () => {
-    expect(withClause([clause('level', 'INFO')], clause('level', 'INFO', true))).toEqual([clause('level', 'INFO', true)]);
+    expect(withClause([clause('level', 'INFO')], clause('level', 'INFO', true))).toEqual([
+      clause('level', 'INFO', true),
+    ]);
   });
 
   it('shows hidden characters of a clause', () => {
@@ -40,6 +42,11 @@ describe('narrow', () => {
   });
 
   it('lists leaves', () => {
-    expect(leaves({ a: { b: 1, c: { d: 'x' } }, e: [1], f: {} })).toEqual([['a.b', 1], ['a.c.d', 'x'], ['e', [1]], ['f', {}]]);
+    expect(leaves({ a: { b: 1, c: { d: 'x' } }, e: [1], f: {} })).toEqual([
+      ['a.b', 1],
+      ['a.c.d', 'x'],
+      ['e', [1]],
+      ['f', {}],
+    ]);
   });
 });

@@ -5,7 +5,11 @@ import type { Log } from './frames';
  * A clause narrows what is drawn of the events that have come; the session itself is not changed. field is level,
  * source, agent, message, or a name within the metadata after a dot at the beginning: ".user.id".
  */
-export interface Clause { field: string; value: string; not: boolean }
+export interface Clause {
+  field: string;
+  value: string;
+  not: boolean;
+}
 
 /** What a value is as text: that of JSON for what is not text itself. */
 export function textOf(value: unknown): string {
@@ -43,8 +47,8 @@ export function passes(log: Log, clauses: readonly Clause[]): boolean {
   const wanted = new Map<string, boolean>();
   for (const clause of clauses) {
     const value = fieldOf(log, clause.field);
-    const holds = value !== undefined
-      && (clause.field === 'message' ? value.includes(clause.value) : value === clause.value);
+    const holds =
+      value !== undefined && (clause.field === 'message' ? value.includes(clause.value) : value === clause.value);
     if (clause.not && holds) return false;
     if (!clause.not) wanted.set(clause.field, holds || wanted.get(clause.field) === true);
   }
@@ -70,7 +74,8 @@ export function leaves(metadata: Record<string, unknown>, prefix = ''): [string,
   const out: [string, unknown][] = [];
   for (const [key, value] of Object.entries(metadata)) {
     const inner = value !== null && typeof value === 'object' && !Array.isArray(value);
-    if (inner && Object.keys(value).length > 0) out.push(...leaves(value as Record<string, unknown>, `${prefix}${key}.`));
+    if (inner && Object.keys(value).length > 0)
+      out.push(...leaves(value as Record<string, unknown>, `${prefix}${key}.`));
     else out.push([`${prefix}${key}`, value]);
   }
   return out;

@@ -1,9 +1,19 @@
 import { kept } from '../shell/kept';
 
 /** A word or /pattern/ of the reader's own that is marked in a colour. */
-export interface HighlightSet { text: string; set: number; on: boolean }
+export interface HighlightSet {
+  text: string;
+  set: number;
+  on: boolean;
+}
 
-interface Kept { columns: string[]; wrap: boolean; sets: HighlightSet[]; histogram: boolean; time: 'local' | 'utc' }
+interface Kept {
+  columns: string[];
+  wrap: boolean;
+  sets: HighlightSet[];
+  histogram: boolean;
+  time: 'local' | 'utc';
+}
 
 const KEY = 'spile.view';
 

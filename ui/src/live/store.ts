@@ -8,10 +8,29 @@ export const MAX_BYTES = 32 * 1024 * 1024;
 const ITEM_BYTES = 400;
 const CHAR_BYTES = 2;
 
-export interface LogItem { kind: 'log'; id: number; bytes: number; log: Log }
-export interface GapItem { kind: 'gap'; id: number; bytes: number; gap: Gap }
+// A store with less room than this, that of a few of the longest lines, counts as full.
+const NEARLY_BYTES = 1024 * 1024;
+
+export interface LogItem {
+  kind: 'log';
+  id: number;
+  bytes: number;
+  log: Log;
+}
+export interface GapItem {
+  kind: 'gap';
+  id: number;
+  bytes: number;
+  gap: Gap;
+}
 /** A note is what the page itself has to say at this place of the stream. */
-export interface NoteItem { kind: 'note'; id: number; bytes: number; tone: 'info' | 'warn'; text: string }
+export interface NoteItem {
+  kind: 'note';
+  id: number;
+  bytes: number;
+  tone: 'info' | 'warn';
+  text: string;
+}
 export type Item = LogItem | GapItem | NoteItem;
 
 /** The estimated size of a value in memory. */
@@ -40,13 +59,28 @@ export class Store {
   /** How many events left for room. */
   dropped = 0;
 
-  constructor(readonly maxItems = MAX_ITEMS, readonly maxBytes = MAX_BYTES) {}
+  constructor(
+    readonly maxItems = MAX_ITEMS,
+    readonly maxBytes = MAX_BYTES,
+  ) {}
 
-  get length(): number { return this.#items.length - this.#head; }
-  get bytes(): number { return this.#bytes; }
+  get length(): number {
+    return this.#items.length - this.#head;
+  }
+  get bytes(): number {
+    return this.#bytes;
+  }
+  /** Whether the next item pushes out the oldest; in bytes that is known about. */
+  get full(): boolean {
+    return this.length >= this.maxItems || this.#bytes >= this.maxBytes - NEARLY_BYTES;
+  }
   /** The id of the oldest item, and the id that the next one gets. */
-  get firstId(): number { return this.#firstId; }
-  get nextId(): number { return this.#firstId + this.length; }
+  get firstId(): number {
+    return this.#firstId;
+  }
+  get nextId(): number {
+    return this.#firstId + this.length;
+  }
 
   addLog(log: Log): LogItem {
     return this.#add({ kind: 'log', id: this.nextId, bytes: logBytes(log), log });

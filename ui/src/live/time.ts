@@ -1,10 +1,11 @@
 const two = (n: number) => String(n).padStart(2, '0');
+const three = (n: number) => String(n).padStart(3, '0');
 
 /** The time of day of an event, with milliseconds; where the reader is, or in UTC. */
 export function timeOfDay(timestamp: string, zone: 'local' | 'utc'): string {
   if (zone === 'utc') return timestamp.slice(11, 23);
   const t = new Date(timestamp);
-  return `${two(t.getHours())}:${two(t.getMinutes())}:${two(t.getSeconds())}.${String(t.getMilliseconds()).padStart(3, '0')}`;
+  return `${two(t.getHours())}:${two(t.getMinutes())}:${two(t.getSeconds())}.${three(t.getMilliseconds())}`;
 }
 
 /** A countdown: 4:05, or 1:02:03. */

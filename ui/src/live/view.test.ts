@@ -11,6 +11,7 @@ describe('view', () => {
     const view = new View(even);
     for (let i = 0; i < 25; i++) view.push(store.addLog(log(i)));
     expect(view.dropBefore(store.firstId)).toBe(8);
+    expect(view.left).toBe(8);
     expect([...view]).toEqual([16, 18, 20, 22, 24]);
     expect(view.at(0)).toBe(16);
     expect(view.at(-1)).toBeUndefined();

@@ -4,10 +4,18 @@ import type { Item, Store } from './store';
 export class View {
   #ids: number[] = [];
   #head = 0;
+  #left = 0;
 
   constructor(public passes: (item: Item) => boolean = () => true) {}
 
-  get length(): number { return this.#ids.length - this.#head; }
+  get length(): number {
+    return this.#ids.length - this.#head;
+  }
+
+  /** How many ids have left: with it a place has a number that does not change while others leave. */
+  get left(): number {
+    return this.#left;
+  }
 
   /** The id at a place, undefined past the end. */
   at(index: number): number | undefined {
@@ -26,6 +34,7 @@ export class View {
     const from = this.#head;
     while (this.#head < this.#ids.length && this.#ids[this.#head]! < id) this.#head += 1;
     const gone = this.#head - from;
+    this.#left += gone;
     if (this.#head > 32_768) {
       this.#ids.splice(0, this.#head);
       this.#head = 0;
@@ -45,7 +54,9 @@ export class View {
     return low - this.#head;
   }
 
-  has(id: number): boolean { return this.at(this.indexOf(id)) === id; }
+  has(id: number): boolean {
+    return this.at(this.indexOf(id)) === id;
+  }
 
   /** Chooses anew from everything that the store holds. */
   rebuild(store: Store): void {
@@ -65,10 +76,16 @@ export class View {
 export class Found {
   #ids: number[] = [];
 
-  get length(): number { return this.#ids.length; }
+  get length(): number {
+    return this.#ids.length;
+  }
 
-  clear(): void { this.#ids = []; }
-  push(id: number): void { this.#ids.push(id); }
+  clear(): void {
+    this.#ids = [];
+  }
+  push(id: number): void {
+    this.#ids.push(id);
+  }
 
   dropBefore(id: number): void {
     const keep = this.#ids.findIndex((one) => one >= id);
@@ -76,11 +93,17 @@ export class Found {
   }
 
   /** How many are up to and with an id: "3 of 12". */
-  upTo(id: number): number { return this.#lower(id + 1); }
+  upTo(id: number): number {
+    return this.#lower(id + 1);
+  }
 
-  next(id: number): number | undefined { return this.#ids[this.#lower(id + 1)] ?? this.#ids[0]; }
+  next(id: number): number | undefined {
+    return this.#ids[this.#lower(id + 1)] ?? this.#ids[0];
+  }
 
-  previous(id: number): number | undefined { return this.#ids[this.#lower(id) - 1] ?? this.#ids.at(-1); }
+  previous(id: number): number | undefined {
+    return this.#ids[this.#lower(id) - 1] ?? this.#ids.at(-1);
+  }
 
   #lower(id: number): number {
     let low = 0;

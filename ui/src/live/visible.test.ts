@@ -19,7 +19,11 @@ describe('visible', () => {
   ] as const) {
     it(name, () => {
       expect(plain(text)).toBe(shown);
-      expect(parts(text).map((p) => p.text).join('')).toBe(shown);
+      expect(
+        parts(text)
+          .map((p) => p.text)
+          .join(''),
+      ).toBe(shown);
       expect(parts(text).some((p) => p.hidden)).toBe(hasHidden(text));
     });
   }

@@ -1,11 +1,19 @@
 // What strangers log is shown and does nothing: characters that steer a terminal, turn the direction of text or cannot
 // be seen become small visible symbols. The text itself is never changed, only what is drawn of it.
 
-// C0 and C1 controls, line and paragraph separators, direction marks, zero width and other format characters, tags,
-// variation selectors of the supplement, lone surrogates, and the byte order mark.
-const HIDDEN =
-  // eslint-disable-next-line no-control-regex
-  /[\u0000-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb]|[\u{e0000}-\u{e01ef}]|[\ud800-\udfff]/u;
+// Each line is a part of a class of characters.
+const HIDDEN = new RegExp(
+  `[${[
+    '\\u0000-\\u001f\\u007f-\\u009f', // C0 and C1 controls
+    '\\u061c\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069', // direction marks
+    '\\u00ad\\u034f\\u200b-\\u200d\\u2060-\\u2065\\u206a-\\u206f\\ufeff', // no width
+    '\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f\\u3164\\uffa0\\ufff0-\\ufffb', // nothing to be seen
+    '\\u2028\\u2029', // line and paragraph separators
+    '\\u{e0000}-\\u{e01ef}', // tags, and more variation selectors
+    '\\ud800-\\udfff', // halves of a character
+  ].join('')}]`,
+  'u',
+);
 const EACH = new RegExp(HIDDEN.source, 'gu');
 
 /** Whether a text has a character that is not shown as it is. */
@@ -22,7 +30,10 @@ export function symbol(char: string): string {
 }
 
 /** A part of a text: as it is, or a symbol in place of one hidden character. */
-export interface Part { text: string; hidden: boolean }
+export interface Part {
+  text: string;
+  hidden: boolean;
+}
 
 /** Cuts a text into parts. */
 export function parts(text: string): Part[] {

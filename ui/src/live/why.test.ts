@@ -4,14 +4,29 @@ import { filterClauses, why, type Situation } from './why';
 const account = (seen: number, filtered: number, dropped = 0) => ({
   agents: {
     a: {
-      seen, filtered, sampled: 0, redacted_away: 0, dropped: { rate: dropped }, sent: seen - filtered - dropped, pending: 0,
-      lost_bytes: {}, truncated_lines: 0,
+      seen,
+      filtered,
+      sampled: 0,
+      redacted_away: 0,
+      dropped: { rate: dropped },
+      sent: seen - filtered - dropped,
+      pending: 0,
+      lost_bytes: {},
+      truncated_lines: 0,
     },
   },
 });
 
 const quiet: Situation = {
-  connected: true, ended: false, kept: 0, drawn: 0, accounts: undefined, unreachable: [], agents: 1, problems: [], clauses: [],
+  connected: true,
+  ended: false,
+  kept: 0,
+  drawn: 0,
+  accounts: undefined,
+  unreachable: [],
+  agents: 1,
+  problems: [],
+  clauses: [],
 };
 
 describe('why', () => {
@@ -23,9 +38,17 @@ describe('why', () => {
     ['unreachable', { unreachable: ['a'] }, 'agent cannot be reached'],
     ['some-reachable', { unreachable: ['a'], agents: 2 }, 'Nothing was written'],
     ['dropped', { accounts: account(10, 5, 5) }, '5 events passed'],
-    ['filtered', { accounts: account(1200, 1200), clauses: ['pattern x'] }, 'read 1,200 lines, and the filter let none of them pass: pattern x'],
+    [
+      'filtered',
+      { accounts: account(1200, 1200), clauses: ['pattern x'] },
+      'read 1,200 lines, and the filter let none of them pass: pattern x',
+    ],
     ['under-way', { accounts: account(10, 5) }, 'under way'],
-    ['silent', { problems: ['app: permission denied'] }, 'Nothing was written since the session began. Problems: app: permission denied.'],
+    [
+      'silent',
+      { problems: ['app: permission denied'] },
+      'Nothing was written since the session began. Problems: app: permission denied.',
+    ],
   ] as [string, Partial<Situation>, string | undefined][]) {
     it(name, () => {
       const got = why({ ...quiet, ...over });
@@ -36,6 +59,13 @@ describe('why', () => {
 });
 
 it('tells a filter in words', () => {
-  expect(filterClauses({ level: ['WARN', 'ERROR'], min_level: 'INFO', source: ['a'], pattern: 'x.*', scope: ['k:v', 'l:w'] }))
-    .toEqual(['level WARN or ERROR', 'level ≥ INFO', 'source a', 'pattern x.*', 'scope k:v and l:w']);
+  expect(
+    filterClauses({
+      level: ['WARN', 'ERROR'],
+      min_level: 'INFO',
+      source: ['a'],
+      pattern: 'x.*',
+      scope: ['k:v', 'l:w'],
+    }),
+  ).toEqual(['level WARN or ERROR', 'level ≥ INFO', 'source a', 'pattern x.*', 'scope k:v and l:w']);
 });

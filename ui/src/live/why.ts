@@ -19,7 +19,10 @@ export interface Situation {
 }
 
 /** Why nothing is to be seen, and what would help; undefined when there is nothing to explain. */
-export interface Why { why: string; help: string }
+export interface Why {
+  why: string;
+  help: string;
+}
 
 const n = (count: number) => count.toLocaleString('en');
 
@@ -27,21 +30,39 @@ const n = (count: number) => count.toLocaleString('en');
 export function why(s: Situation): Why | undefined {
   if (s.drawn > 0) return undefined;
   if (s.kept > 0) {
-    return { why: `${n(s.kept)} events have come, and none passes what this page narrows by.`, help: 'Clear the narrowing above the list.' };
+    return {
+      why: `${n(s.kept)} events have come, and none passes what this page narrows by.`,
+      help: 'Clear the narrowing above the list.',
+    };
   }
   if (s.ended) return { why: 'The session has ended.', help: 'Start a new one with the same filter.' };
-  if (!s.connected) return { why: 'The server cannot be reached now.', help: 'The page returns by itself, to where it was.' };
+  if (!s.connected)
+    return { why: 'The server cannot be reached now.', help: 'The page returns by itself, to where it was.' };
   if (s.unreachable.length >= s.agents && s.agents > 0) {
-    return { why: s.agents === 1 ? 'The agent cannot be reached.' : `None of the ${s.agents} agents can be reached.`, help: 'They go on where they were when they are back.' };
+    return {
+      why: s.agents === 1 ? 'The agent cannot be reached.' : `None of the ${s.agents} agents can be reached.`,
+      help: 'They go on where they were when they are back.',
+    };
   }
   const total = agentsTotal(s.accounts);
   const lost = sum(total.dropped);
-  if (lost > 0) return { why: `${n(lost)} events passed the filter and were dropped.`, help: 'Narrow the filter, or use the mode "complete".' };
+  if (lost > 0)
+    return {
+      why: `${n(lost)} events passed the filter and were dropped.`,
+      help: 'Narrow the filter, or use the mode "complete".',
+    };
   if (total.seen > 0 && total.filtered >= total.seen) {
     const clauses = s.clauses.length > 0 ? s.clauses.join(', ') : 'the filter';
-    return { why: `The agents have read ${n(total.seen)} lines, and the filter let none of them pass: ${clauses}.`, help: 'Loosen a clause.' };
+    return {
+      why: `The agents have read ${n(total.seen)} lines, and the filter let none of them pass: ${clauses}.`,
+      help: 'Loosen a clause.',
+    };
   }
-  if (total.seen > 0) return { why: `${n(total.seen)} lines were read, and what passed is under way.`, help: 'It should be here in a moment.' };
+  if (total.seen > 0)
+    return {
+      why: `${n(total.seen)} lines were read, and what passed is under way.`,
+      help: 'It should be here in a moment.',
+    };
   const problems = s.problems.length > 0 ? ` Problems: ${s.problems.join('; ')}.` : '';
   return {
     why: `Nothing was written since the session began.${problems}`,
@@ -51,7 +72,11 @@ export function why(s: Situation): Why | undefined {
 
 /** The clauses of a session's filter in words. */
 export function filterClauses(filters: {
-  level?: string[]; min_level?: string; source?: string[]; pattern?: string; scope?: string[];
+  level?: string[];
+  min_level?: string;
+  source?: string[];
+  pattern?: string;
+  scope?: string[];
 }): string[] {
   const out: string[] = [];
   if (filters.level?.length) out.push(`level ${filters.level.join(' or ')}`);

@@ -18,7 +18,8 @@ export function parseRoute(hash: string): Route {
   const path = query < 0 ? text : text.slice(0, query);
   const params = new URLSearchParams(query < 0 ? '' : text.slice(query + 1));
   const [view = '', id = ''] = path.split('/');
-  if (!VIEWS.includes(view) || (view === 'session' && id === '')) return { view: 'fleet', id: '', params: new URLSearchParams() };
+  if (!VIEWS.includes(view) || (view === 'session' && id === ''))
+    return { view: 'fleet', id: '', params: new URLSearchParams() };
   let known = id;
   try {
     known = decodeURIComponent(id);

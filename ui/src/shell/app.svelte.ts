@@ -24,7 +24,9 @@ class App {
   started: Stream | undefined;
 
   constructor() {
-    addEventListener('hashchange', () => { this.route = parseRoute(location.hash); });
+    addEventListener('hashchange', () => {
+      this.route = parseRoute(location.hash);
+    });
   }
 
   /** Asks the server who is logged in. */
@@ -69,7 +71,9 @@ class App {
   say(text: string): void {
     clearTimeout(this.#saying);
     this.said = text;
-    this.#saying = setTimeout(() => { this.said = ''; }, 4000);
+    this.#saying = setTimeout(() => {
+      this.said = '';
+    }, 4000);
   }
 
   /** Says what went wrong with something that was asked for. */

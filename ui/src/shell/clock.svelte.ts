@@ -5,7 +5,9 @@ class Clock {
   #offset = 0;
 
   constructor() {
-    setInterval(() => { this.now = Date.now(); }, 1000);
+    setInterval(() => {
+      this.now = Date.now();
+    }, 1000);
   }
 
   /** Learns the server's time from an answer that has just come. */
@@ -16,10 +18,14 @@ class Clock {
   }
 
   /** The server's time now. */
-  server(): number { return Date.now() + this.#offset; }
+  server(): number {
+    return Date.now() + this.#offset;
+  }
 
   /** How many milliseconds it is until a time of the server, as of the last tick. */
-  until(serverTime: number): number { return serverTime - (this.now + this.#offset); }
+  until(serverTime: number): number {
+    return serverTime - (this.now + this.#offset);
+  }
 }
 
 export const clock = new Clock();

@@ -15,7 +15,8 @@ function place(storage: () => Storage) {
     /** The value of a key that holds JSON. */
     read: <T>(key: string, otherwise: T): T =>
       guarded(() => JSON.parse(storage().getItem(key) ?? 'null') as T | null, null) ?? otherwise,
-    write: (key: string, value: unknown): void => guarded(() => storage().setItem(key, JSON.stringify(value)), undefined),
+    write: (key: string, value: unknown): void =>
+      guarded(() => storage().setItem(key, JSON.stringify(value)), undefined),
   };
 }
 

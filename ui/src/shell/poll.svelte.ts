@@ -33,7 +33,9 @@ export class Poll<T> {
       if (!document.hidden) await this.now();
       if (!over) timer = setTimeout(() => void loop(), this.#every);
     };
-    const seen = () => { if (!document.hidden) void this.now(); };
+    const seen = () => {
+      if (!document.hidden) void this.now();
+    };
     document.addEventListener('visibilitychange', seen);
     untrack(() => void loop());
     return () => {

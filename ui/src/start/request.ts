@@ -19,17 +19,34 @@ export interface Form {
 }
 
 export const EMPTY: Readonly<Form> = {
-  agents: [], levels: [], minLevel: '', sources: [], pattern: '', scope: [], since: '', tail: '', length: '5',
-  mode: 'live', raw: false, reason: '',
+  agents: [],
+  levels: [],
+  minLevel: '',
+  sources: [],
+  pattern: '',
+  scope: [],
+  since: '',
+  tail: '',
+  length: '5',
+  mode: 'live',
+  raw: false,
+  reason: '',
 };
 
 /** The form of an address. */
 export function formOf(params: URLSearchParams): Form {
   return {
-    agents: params.getAll('agent'), levels: params.getAll('level'), minLevel: params.get('min_level') ?? '',
-    sources: params.getAll('source'), pattern: params.get('pattern') ?? '', scope: params.getAll('scope'),
-    since: params.get('since') ?? '', tail: params.get('tail') ?? '', length: params.get('length') ?? EMPTY.length,
-    mode: params.get('mode') === 'complete' ? 'complete' : 'live', raw: params.get('raw') === '1',
+    agents: params.getAll('agent'),
+    levels: params.getAll('level'),
+    minLevel: params.get('min_level') ?? '',
+    sources: params.getAll('source'),
+    pattern: params.get('pattern') ?? '',
+    scope: params.getAll('scope'),
+    since: params.get('since') ?? '',
+    tail: params.get('tail') ?? '',
+    length: params.get('length') ?? EMPTY.length,
+    mode: params.get('mode') === 'complete' ? 'complete' : 'live',
+    raw: params.get('raw') === '1',
     reason: params.get('reason') ?? '',
   };
 }
@@ -66,12 +83,18 @@ export function problems(form: Form): Record<string, string> {
 /** The session to start. */
 export function startOptions(form: Form): StartOptions {
   return {
-    agents: form.agents, timeout: Math.max(1, Math.round(Number(form.length) * 60)), mode: form.mode,
-    raw: form.raw || undefined, reason: form.reason || undefined, since: form.since || undefined,
+    agents: form.agents,
+    timeout: Math.max(1, Math.round(Number(form.length) * 60)),
+    mode: form.mode,
+    raw: form.raw || undefined,
+    reason: form.reason || undefined,
+    since: form.since || undefined,
     tail: form.tail === '' ? undefined : Number(form.tail),
     filters: {
-      level: form.levels.length > 0 ? form.levels : undefined, minLevel: form.minLevel || undefined,
-      source: form.sources.length > 0 ? form.sources : undefined, pattern: form.pattern || undefined,
+      level: form.levels.length > 0 ? form.levels : undefined,
+      minLevel: form.minLevel || undefined,
+      source: form.sources.length > 0 ? form.sources : undefined,
+      pattern: form.pattern || undefined,
       scope: form.scope.length > 0 ? form.scope : undefined,
     },
     events: 'all',
@@ -80,12 +103,23 @@ export function startOptions(form: Form): StartOptions {
 
 /** The form that would start a session again. */
 export function formOfSession(session: {
-  agents: { id: string; name: string }[]; filters: Filters; mode: 'live' | 'complete'; raw?: boolean; reason?: string;
+  agents: { id: string; name: string }[];
+  filters: Filters;
+  mode: 'live' | 'complete';
+  raw?: boolean;
+  reason?: string;
 }): Form {
   const f = session.filters;
   return {
-    ...EMPTY, agents: session.agents.map((a) => a.name), levels: f.level ?? [], minLevel: f.min_level ?? '',
-    sources: f.source ?? [], pattern: f.pattern ?? '', scope: f.scope ?? [], mode: session.mode, raw: session.raw === true,
+    ...EMPTY,
+    agents: session.agents.map((a) => a.name),
+    levels: f.level ?? [],
+    minLevel: f.min_level ?? '',
+    sources: f.source ?? [],
+    pattern: f.pattern ?? '',
+    scope: f.scope ?? [],
+    mode: session.mode,
+    raw: session.raw === true,
     reason: session.reason ?? '',
   };
 }
@@ -94,7 +128,11 @@ export function formOfSession(session: {
  * A form narrowed by what the page narrows by, as far as a session's filter can say it: it knows sets of levels and
  * sources, agents, and what metadata must hold, but nothing that is held against.
  */
-export function withClauses(form: Form, clauses: readonly Clause[], agentName: (id: string) => string): { form: Form; left: Clause[] } {
+export function withClauses(
+  form: Form,
+  clauses: readonly Clause[],
+  agentName: (id: string) => string,
+): { form: Form; left: Clause[] } {
   const out: Form = { ...form, levels: [...form.levels], scope: [...form.scope] };
   const left: Clause[] = [];
   const values = (field: string) => clauses.filter((c) => !c.not && c.field === field).map((c) => c.value);
