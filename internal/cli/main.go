@@ -86,8 +86,8 @@ func (a *app) root() *cobra.Command {
 	root.SetOut(a.Stdout)
 	root.SetErr(a.Stderr)
 	root.SetUsageTemplate(root.UsageTemplate() + exitText)
-	root.AddCommand(a.tailCommand(), a.agentsCommand(), a.sessionsCommand(), a.canaryCommand(), a.lintCommand(),
-		a.manCommand(), a.versionCommand())
+	root.AddCommand(a.tailCommand(), a.agentsCommand(), a.sessionsCommand(), a.doctorCommand(), a.canaryCommand(),
+		a.lintCommand(), a.manCommand(), a.versionCommand())
 	root.AddCommand(a.serviceCommands()...)
 	a.wrap(root)
 	return root
