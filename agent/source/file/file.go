@@ -5,6 +5,11 @@
 // truncation to its rotation; what readers hold are generations, so a file that is renamed, deleted, copied and
 // truncated or overwritten is read to its end wherever its bytes still exist, and what exists nowhere is told as a gap.
 //
+// What nobody can know is not told: a file that is made and deleted before it can be opened, which takes a wake-up by
+// inotify, or one poll without; lines between the end of a copy and a truncation, beside a gap without a size where the
+// file was written shortly before; after a death, lives whose beginnings, sizes and times are the same. A file system
+// that keeps no times of birth cannot tell a reused inode of a file that was empty at the death.
+//
 // History lies in the live files and in their rotated siblings, compressed ones (gzip and zstd) included. A reader
 // opens at its beginning all that its history may need, so that no later rotation takes anything away or brings it
 // twice. A compressed file is unpacked as a stream, never as a whole: an open one needs its window (at most 8 MiB for

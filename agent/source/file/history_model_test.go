@@ -174,10 +174,22 @@ func (m *chronicle) restart() {
 	m.moved = true
 }
 
+// gather reads until so many lines came, or nothing comes any more.
+func (m *chronicle) gather(lines int) {
+	timeout := time.After(deadline)
+	for drain(m.t, m.rd, &m.got); len(m.got.lines) < lines; drain(m.t, m.rd, &m.got) {
+		select {
+		case <-m.rd.Ready():
+		case <-timeout:
+			m.rt.Logf("positions %+v", m.rd.Positions())
+			return
+		}
+	}
+}
+
 // check wants each line once, history in its order and before what came later.
 func (m *chronicle) check() {
-	collect(m.t, m.rd, &m.got, atLeast(m.next-m.from))
-	drain(m.t, m.rd, &m.got)
+	m.gather(m.next - m.from)
 	var numbers []int
 	for _, line := range m.got.lines {
 		n, err := strconv.Atoi(strings.Split(line+"   ", " ")[2])
@@ -190,8 +202,8 @@ func (m *chronicle) check() {
 	slices.Sort(order)
 	for i, n := range order {
 		if n != m.from+i {
-			m.rt.Fatalf("line %d is missing or doubled near %d: %d lines, want %d to %d",
-				m.from+i, n, len(order), m.from, m.next-1)
+			m.rt.Fatalf("line %d of file %d is missing or doubled near %d: %d lines, want %d to %d",
+				m.from+i, m.of[m.from+i], n, len(order), m.from, m.next-1)
 		}
 	}
 	if len(order) != m.next-m.from {

@@ -217,6 +217,7 @@ func (r *reader) Ready() <-chan struct{} { return r.ready }
 
 // Positions implements [source.Reader].
 func (r *reader) Positions() []source.Position {
+	r.take() // who goes on from here is not told again of what is new
 	var out []source.Position
 	for _, l := range r.lanes {
 		if l.done != nil {

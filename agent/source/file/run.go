@@ -24,6 +24,7 @@ const (
 func (s *Set) Run(ctx context.Context) error {
 	var events <-chan fsnotify.Event
 	var failures <-chan error
+	hints := make(chan hint, eventBuffer) // closed by catchAll
 	watcher, err := fsnotify.NewBufferedWatcher(eventBuffer)
 	if err != nil { // polling goes on without the hint
 		s.log.Warn("file_watch_failed", slog.Any("reason", err))
@@ -36,14 +37,24 @@ func (s *Set) Run(ctx context.Context) error {
 		return err
 	}
 	defer s.end()
+	ctx, cancel := context.WithCancel(ctx)
+	go s.catchAll(ctx, events, hints)
+	defer func() {
+		cancel()
+		for h := range hints {
+			h.drop()
+		}
+	}()
 	timer := time.NewTimer(max(s.poll, scanShare*took))
 	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case ev := <-events:
-			s.handle(ev, events)
+		case h, ok := <-hints:
+			if ok {
+				s.handle(h, hints)
+			}
 			continue
 		case err := <-failures:
 			if !errors.Is(err, fsnotify.ErrEventOverflow) {
@@ -155,13 +166,20 @@ func (s *Set) staleLocked(f *folder) bool {
 	return err == nil && !info.ModTime().Equal(f.mtime)
 }
 
-// handle looks at what an event and all that wait behind it name.
-func (s *Set) handle(ev fsnotify.Event, more <-chan fsnotify.Event) {
-	names := map[string]fsnotify.Op{ev.Name: ev.Op}
-	for len(names) < maxEvents {
+// handle looks at what a hint and all that wait behind it name.
+func (s *Set) handle(h hint, more <-chan hint) {
+	names := map[string]fsnotify.Op{h.Name: h.Op}
+	caught := []hint{h}
+	for len(names) < maxEvents && len(caught) < maxCaught {
 		select {
-		case ev := <-more:
-			names[ev.Name] |= ev.Op
+		case h, ok := <-more:
+			if !ok {
+				break
+			}
+			names[h.Name] |= h.Op
+			if h.file != nil {
+				caught = append(caught, h)
+			}
 			continue
 		default:
 		}
@@ -171,6 +189,9 @@ func (s *Set) handle(ev fsnotify.Event, more <-chan fsnotify.Event) {
 	defer s.mu.Unlock()
 	dirty := map[*track]struct{}{}
 	dirs := map[string]bool{}
+	for _, h := range caught {
+		s.caughtLocked(h, s.trackForLocked(h.Name, h.Op))
+	}
 	for name, op := range names {
 		s.touchedLocked(name, op, dirty, dirs)
 	}
@@ -182,15 +203,7 @@ func (s *Set) handle(ev fsnotify.Event, more <-chan fsnotify.Event) {
 
 // touchedLocked adds what an event concerns to the tracks and folders of a pass.
 func (s *Set) touchedLocked(name string, op fsnotify.Op, dirty map[*track]struct{}, dirs map[string]bool) {
-	t := s.tracks[name]
-	if t == nil {
-		t = s.links[name]
-	}
-	if t == nil && op.Has(fsnotify.Create) {
-		if g := s.globFor(name); g != nil {
-			t = s.admitLocked(g, name)
-		}
-	}
+	t := s.trackForLocked(name, op)
 	dir := filepath.Dir(name)
 	named := op.Has(fsnotify.Create) || op.Has(fsnotify.Rename) || op.Has(fsnotify.Remove)
 	if t != nil {
@@ -208,6 +221,20 @@ func (s *Set) touchedLocked(name string, op fsnotify.Op, dirty map[*track]struct
 		return
 	}
 	s.drainLocked()
+}
+
+// trackForLocked returns the track that an event concerns, a new one where a file appeared that a glob allows.
+func (s *Set) trackForLocked(name string, op fsnotify.Op) *track {
+	t := s.tracks[name]
+	if t == nil {
+		t = s.links[name]
+	}
+	if t == nil && op.Has(fsnotify.Create) {
+		if g := s.globFor(name); g != nil {
+			t = s.admitLocked(g, name)
+		}
+	}
+	return t
 }
 
 // watchLocked asks once to be woken by changes in dir.

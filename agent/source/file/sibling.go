@@ -138,16 +138,21 @@ func (s *Set) siblingLocked(f *folder, path string, info fs.FileInfo) {
 		f.again = true
 		return
 	}
+	s.meetLocked(f, path, file, info)
+}
+
+// meetLocked brings what is known of one sibling up to date with its open file, which it takes over.
+func (s *Set) meetLocked(f *folder, path string, file *os.File, info fs.FileInfo) {
 	h := newHandle(file)
-	defer func() { h.release() }()
-	dev, ino = identity(info)
-	id = fileID{dev, ino}
+	defer h.release()
+	dev, ino := identity(info)
+	id := fileID{dev, ino}
 	head, err := readHead(file, headSize)
 	if err != nil || len(head) == 0 {
 		f.again = true
 		return
 	}
-	b = f.siblings[id]
+	b := f.siblings[id]
 	if b == nil || !bytes.HasPrefix(head, b.head) { // new, or another file under a used inode
 		if b != nil {
 			b.close()
@@ -297,9 +302,5 @@ func (s *Set) adoptLocked(b *sibling) {
 	}
 	g.sibling = b
 	b.of = g.place
-	if t.gen != nil {
-		g.next = t.gen.place
-	}
-	s.draining[g] = struct{}{}
-	s.unseen = append(s.unseen, g.retain())
+	s.unseenLocked(t, g)
 }

@@ -83,19 +83,17 @@ func (s *Set) flushLocked() {
 	for _, t := range s.tracks {
 		current[t.gen] = true
 	}
-	passed := 0
 	for _, g := range s.live {
 		if !current[g] {
-			if g.sibling == nil {
-				g.sibling = s.folderLocked(filepath.Dir(g.path)).siblings[fileID{g.dev, g.ino}]
-			}
 			s.unseen = append(s.unseen, g)
-			passed++
 		}
 	}
-	if passed > 0 {
-		sort.SliceStable(s.unseen, func(i, j int) bool { return s.unseen[i].before(s.unseen[j]) })
+	for _, g := range s.unseen {
+		if g.sibling == nil {
+			g.sibling = s.folderLocked(filepath.Dir(g.path)).siblings[fileID{g.dev, g.ino}]
+		}
 	}
+	sort.SliceStable(s.unseen, func(i, j int) bool { return s.unseen[i].before(s.unseen[j]) })
 	for _, g := range s.unseen {
 		s.arriveLocked(g)
 		g.release()
@@ -309,7 +307,7 @@ func (s *Set) grewLocked(g *generation, f *os.File, info fs.FileInfo) bool {
 		}
 		g.grown = time.Now()
 	} else {
-		g.modified.Store(info.ModTime().UnixNano())
+		s.grown = append(s.grown, g) // the time is told after what came and went unseen before it
 	}
 	g.mtime = info.ModTime()
 	return true
