@@ -129,7 +129,9 @@ func TestExpiredTokenEndsTheStream(t *testing.T) {
 	a.report(wire.ReportOpen, nil)
 	a.send(a.batch(1))
 	a.settle(t)
-	conn := dial(t, h, hub.View{Until: time.Now().Add(time.Second), FromStart: true})
+	conn := dial(t, h, hub.View{
+		Until: time.Now().Add(time.Second), HasAfter: true, After: wire.Cursor{{Agent: a.uuid, Epoch: 1, Seq: 0}},
+	})
 	var last frame
 	for {
 		frames, err := readFrames(t, conn)
