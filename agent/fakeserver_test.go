@@ -25,6 +25,7 @@ type fakeServer struct {
 	gaps    chan wire.Control
 	reports chan wire.Report
 	metrics chan wire.Metrics
+	answers chan wire.Replayed // to questions; their blocks are decoded
 	states  chan wire.StatusUpdate
 	hellos  chan wire.Hello
 
@@ -45,7 +46,8 @@ func newFakeServer(t *testing.T) *fakeServer {
 	s := &fakeServer{
 		t: t, frames: make(chan wire.Log, 1<<16), gaps: make(chan wire.Control, 1<<10),
 		reports: make(chan wire.Report, 1<<10), metrics: make(chan wire.Metrics, 1<<10),
-		states: make(chan wire.StatusUpdate, 1<<10), hellos: make(chan wire.Hello, 1<<10),
+		answers: make(chan wire.Replayed, 1<<10),
+		states:  make(chan wire.StatusUpdate, 1<<10), hellos: make(chan wire.Hello, 1<<10),
 		credit: wire.WindowBytes, ack: true,
 	}
 	mux := http.NewServeMux()
@@ -153,6 +155,15 @@ func (s *fakeServer) read(ctx context.Context, conn *websocket.Conn) {
 			}
 			s.gaps <- g.Gap
 			s.grant(ctx, conn, g.Session, g.Epoch, g.Item)
+		case wire.LinkReplayed:
+			r, err := wire.ParseReplayed(body)
+			if err == nil {
+				r.Block, err = dec.DecodeAll(r.Block, nil)
+			}
+			if err != nil {
+				s.t.Error(err)
+			}
+			s.answers <- r
 		case wire.LinkMetrics:
 			m, err := wire.ParseMetrics(body)
 			if err != nil {

@@ -58,8 +58,7 @@ type resumption struct {
 
 // TestSoakResume cuts the connection of a viewer at random, at times together with the death of the server or of the
 // agent, while lines are written at 20,000 a second. The viewer must have every line, once and in order. What a dead
-// server had passed on and the cut swallowed is on no server any more: it may be missing if a gap of its exact size
-// says so, and nothing else may.
+// server had passed on and the cut swallowed is on no server any more: the agent sends it again.
 func TestSoakResume(t *testing.T) {
 	lines, cuts, kills := soak(20_000, 200_000), soak(10, 50), soak(2, 10)
 	const perSecond = 20_000
@@ -99,8 +98,8 @@ func TestSoakResume(t *testing.T) {
 	if led.doubled > 0 || led.swapped > 0 {
 		t.Error("the viewer did not get each line once and in order")
 	}
-	if missing != led.gapped || led.gapped != r.reasons[wire.ReasonPositionLost] {
-		t.Errorf("%d lines missing, %d events announced: %v", missing, led.gapped, r.reasons)
+	if missing > 0 || led.gapped > 0 {
+		t.Errorf("%d lines missing, %d events announced: %v; the file is whole", missing, led.gapped, r.reasons)
 	}
 	if led.bytes > 0 || led.blind > 0 || len(led.next) != 1 {
 		t.Errorf("%d bytes announced as lost and %d gaps of unknown size, in %d epochs; the file and the journal are whole",

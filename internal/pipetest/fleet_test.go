@@ -19,7 +19,7 @@ import (
 
 const (
 	// patience bounds a wait; what is waited for comes far sooner or never.
-	patience = 30 * time.Second
+	patience = 90 * time.Second
 	// poll is how often a condition is looked at.
 	poll = 2 * time.Millisecond
 	// agentName is the name of the one agent.

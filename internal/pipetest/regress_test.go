@@ -1,19 +1,79 @@
 package pipetest
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/spilelog/spile/wire"
 )
 
+// found is a sequence, without its end.
+type found struct {
+	name string
+	mode wire.Mode
+	run  func(m *model, app, web, cur *logFile)
+}
+
+// first waits until the first viewer has so many lines.
+func (m *model) first(lines int) {
+	m.t.Helper()
+	if !until(func() bool { return len(m.viewers[0].books().texts) >= lines }) {
+		m.fail(fmt.Errorf("%d lines do not come", lines))
+	}
+}
+
+// servedAgain are sequences in which a viewer is owed what no server has any more: it must get all, without a gap.
+var servedAgain = []found{
+	{
+		name: "returns-to-a-new-server", mode: wire.ModeComplete,
+		run: func(m *model, app, web, _ *logFile) {
+			m.join()
+			m.write(app, 20, 20, nil)
+			m.settle()
+			m.cutViewer(m.viewers[1], true)
+			m.write(app, 20, 20, nil)
+			m.write(web, 20, 20, nil)
+			m.first(60)
+			m.killServer()
+			m.startServer()
+		},
+	},
+	{
+		name: "returns-after-all-have-died", mode: wire.ModeComplete,
+		run: func(m *model, app, _, _ *logFile) {
+			m.join()
+			m.cutViewer(m.viewers[1], true)
+			m.write(app, 20, 20, nil)
+			m.first(20)
+			m.killAgent()
+			m.rotate(app, false)
+			m.startAgent()
+			m.write(app, 20, 20, nil)
+			m.first(40)
+			m.killServer()
+			m.killAgent()
+			m.startServer()
+			m.startAgent()
+		},
+	},
+	{
+		name: "reads-slower-than-the-ring-moves", mode: wire.ModeComplete,
+		run: func(m *model, app, _, _ *logFile) {
+			m.join()
+			m.slow(m.viewers[1], true)
+			for i := range 8 {
+				m.write(app, floodLines, floodPad, nil)
+				m.first((i + 1) * floodLines)
+			}
+			m.slow(m.viewers[1], false)
+		},
+	},
+}
+
 // TestFound holds what sequences found before.
 func TestFound(t *testing.T) {
 	humble(t)
-	tests := []struct {
-		name string
-		mode wire.Mode
-		run  func(m *model, app, web, cur *logFile)
-	}{
+	tests := []found{
 		{
 			// What was dropped while nobody watched was counted at the end, and told to nobody.
 			name: "drops-are-told-to-who-returns-at-the-end", mode: wire.ModeLive,
@@ -91,7 +151,7 @@ func TestFound(t *testing.T) {
 			},
 		},
 	}
-	for _, tt := range tests {
+	for _, tt := range append(tests, servedAgain...) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			m := newModel(t, tt.mode)
