@@ -82,15 +82,18 @@ for (const way of ["websocket", "sse"] satisfies TransportName[]) {
       const { stream, fake } = await attach(t, (viewer) => {
         viewer.send(started);
         if (viewer.number === 1) {
-          viewer.send(log(1), log(2), log(2), log(1), log(3));
+          viewer.send(log(1), log(2), log(2), log(1), log(3), gap(4, 6), gap(4, 6));
           viewer.end();
           return;
         }
-        viewer.send(log(2), log(3), log(4), log(1, { epoch: 2 }), log(1, { epoch: 2 }));
+        viewer.send(log(2), log(3), gap(4, 6), log(5), gap(7, 7), log(8), log(1, { epoch: 2 }), log(1, { epoch: 2 }));
         viewer.send(log(4, { agent: SECOND }), log(3, { agent: SECOND }), ended);
         viewer.end();
       }, { way });
-      assert.deepEqual(await numbers(stream), [1, 2, 3, 4, 1, 4]);
+      const gaps: unknown[] = [];
+      stream.on("gap", ({ from, to }) => gaps.push([from, to]));
+      assert.deepEqual(await numbers(stream), [1, 2, 3, 8, 1, 4]);
+      assert.deepEqual(gaps, [[4, 6], [7, 7]]);
       const asked = fake.requests.filter((request) => request.includes("/stream/") && request.includes("after="));
       assert.equal(asked.length, 1);
     });
