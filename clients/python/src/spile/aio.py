@@ -124,7 +124,8 @@ class AsyncClient:
         stream = AsyncStream(self, session, options, own=True)
         stream.warnings = answer.get("warnings") or []
         try:
-            await stream._open(None, None)
+            # Said aloud, since a way that was tried and given up has begun the session too.
+            await stream._open(None, "start")
         except BaseException:
             with suppress(SpileError):
                 await self.stop_session(session.id)
@@ -135,7 +136,12 @@ class AsyncClient:
         self, session_id: str, after: str | None, begin: str | None, options: StreamOptions
     ) -> AsyncStream:
         options.body()
-        stream = AsyncStream(self, await self.session(session_id), options, own=False)
+        session = await self.session(session_id)
+        untouched = session.viewers == 0 and not any(one.seen for one in session.accounts.agents.values())
+        if after is None and begin is None and untouched:
+            # What the server would say to the first, and it stays so when a way is given up.
+            begin = "start"
+        stream = AsyncStream(self, session, options, own=False)
         await stream._open(after, begin)
         return stream
 
