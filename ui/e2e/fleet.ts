@@ -84,7 +84,7 @@ export class Fleet {
   }
 
   /** Starts an agent that reads the files of the given sources. */
-  async join(name: string, labels: Record<string, string>, sources: string[]): Promise<void> {
+  async join(name: string, labels: Record<string, string>, sources: string[], more: string[] = []): Promise<void> {
     mkdirSync(join(this.folder, name), { recursive: true });
     for (const source of sources) appendFileSync(this.file(name, source), '');
     this.#agents.set(
@@ -100,6 +100,7 @@ export class Fleet {
         '--data',
         join(this.folder, name, 'data'),
         ...Object.entries(labels).flatMap(([k, v]) => ['--label', `${k}=${v}`]),
+        ...more,
         ...sources.flatMap((source) => ['--file', `${source}=${this.file(name, source)}`]),
       ]),
     );

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { open } from './browser';
 import { shopLine, until } from './fleet';
-import { epochOf, file, fleet, messages, number, page, received, scene, stream, writeAndSee } from './steps';
+import { file, fleet, messages, number, page, received, scene, stream, writeAndSee } from './steps';
 
 scene();
 
@@ -130,23 +130,25 @@ describe('live view', () => {
     await page.getByText('read 7 lines, and the filter let none of them pass: pattern never-ever').waitFor();
   });
 
-  it('draws gaps in place with their count and reason', async () => {
-    await stream('agent=web-1');
-    await writeAndSee('web-1', [shopLine(1)]);
-    // More than the server holds, in pieces that it takes: who then comes back to the beginning is told what is gone.
-    const session = (await fleet.sessions())[0]!;
-    const [agent] = await fleet.agents().then((all) => all.filter((a) => a.name === 'web-1'));
-    const place = `${agent!.id}:${await epochOf()}:2`;
-    for (let i = 0; i < 24; i++)
-      await writeAndSee(
-        'web-1',
-        Array.from({ length: 8 }, () => shopLine(i, { pad: 'x'.repeat(60_000) })),
-      );
-    await page.goto('about:blank');
-    await page.goto(`${fleet.url}/#/session/${session.id}?at=${place}`);
+  it('draws gaps in place with their count and reason, and a link leads there', async () => {
+    await fleet.join('slow-1', {}, ['shop'], ['--max-rate', '10']);
+    await stream('agent=slow-1');
+    fleet.write(
+      'slow-1',
+      'shop',
+      Array.from({ length: 300 }, (_, i) => shopLine(i + 1)),
+    );
     const gap = page.locator('.row.gap').first();
     await gap.waitFor();
-    expect(await gap.textContent()).toMatch(/[\d,]+ events missing from web-1: the server no longer holds this place/);
+    expect(await gap.textContent()).toMatch(/[\d,]+ events missing from slow-1: the agent’s limit of lines a second/);
+    await page.getByText(/[1-9]\d* gaps?, [\d,]+ events/).waitFor();
+    await gap.click();
+    const numbers = (await page.getByText(/^Numbers \d+ to \d+ of epoch \d+$/).textContent())!.match(/\d+/g)!;
+    const [agent] = (await fleet.agents()).filter((a) => a.name === 'slow-1');
+    const session = (await fleet.sessions())[0]!;
+    await page.goto('about:blank');
+    await page.goto(`${fleet.url}/#/session/${session.id}?at=${agent!.id}:${numbers[2]}:${numbers[1]}`);
+    await page.locator('.row.gap.active').waitFor();
   });
 
   it('leads to a line by its link, also after a reload, and shares the session', async () => {

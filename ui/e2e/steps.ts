@@ -62,12 +62,3 @@ export async function file(name: string): Promise<string> {
 }
 
 export const messages = () => page.locator('.row .message').allTextContents();
-
-/** The epoch of what the page shows last, from the event's own place. */
-export async function epochOf(): Promise<string> {
-  await page.keyboard.press('End');
-  await page.keyboard.press('k');
-  await page.keyboard.press('Enter');
-  const place = await page.getByText(/^epoch \d+, number/).textContent();
-  return /epoch (\d+)/.exec(place ?? '')![1]!;
-}
