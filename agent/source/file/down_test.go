@@ -118,6 +118,21 @@ func TestRotatedWhileDown(t *testing.T) {
 			down: func(r *rig, copied bool) { r.lives(copied, start, start, start) },
 			want: []string{"the program starts", "the program starts", "the program starts"},
 		},
+		"empty-then-compressed": {
+			down: func(r *rig, copied bool) {
+				r.lives(copied, "a\n", "b\n")
+				info, err := os.Stat(r.path("app.log.1"))
+				if err != nil {
+					r.t.Fatal(err)
+				}
+				r.putBytes("app.log.1.gz", packed(r.t, formatGzip, "a\n"), 0)
+				if err := os.Chtimes(r.path("app.log.1.gz"), info.ModTime(), info.ModTime()); err != nil {
+					r.t.Fatal(err)
+				}
+				r.remove("app.log.1")
+			},
+			want: []string{"a", "b"},
+		},
 		"oldest-deleted": {
 			before: "a\n",
 			down: func(r *rig, copied bool) {

@@ -58,14 +58,18 @@ func (s *Set) locateSiblingLocked(t *track, f *folder, p source.Position) (place
 
 // familyOfLocked lists the siblings of a track, the oldest first.
 func (s *Set) familyOfLocked(t *track, f *folder) []*sibling {
-	var family []*sibling
-	for _, b := range f.siblings {
-		if s.familyLocked(b.path) == t {
-			family = append(family, b)
+	if f.families == nil || f.tracks != len(s.tracks) {
+		f.families, f.tracks = map[*track][]*sibling{}, len(s.tracks)
+		for _, b := range f.siblings {
+			if t := s.familyLocked(b.path); t != nil {
+				f.families[t] = append(f.families[t], b)
+			}
+		}
+		for _, family := range f.families {
+			sort.Slice(family, func(i, j int) bool { return family[i].before(family[j]) })
 		}
 	}
-	sort.Slice(family, func(i, j int) bool { return family[i].before(family[j]) })
-	return family
+	return f.families[t]
 }
 
 // aLife says whether a sibling that only begins like the place of p is no copy of it but the life of another file, of a

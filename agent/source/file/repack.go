@@ -148,9 +148,15 @@ type packedSibling struct {
 
 // packedLocked lists the compressed siblings of a track.
 func (s *Set) packedLocked(t *track) []*packedSibling {
+	all := s.relativesLocked(filepath.Dir(t.path), func(string) bool { return true })
+	return packedOf(slices.DeleteFunc(all, func(rel relative) bool { return rel.track != t }))
+}
+
+// packedOf are those of some siblings that are compressed and can be read.
+func packedOf(all []relative) []*packedSibling {
 	var out []*packedSibling
-	for _, rel := range s.relativesLocked(filepath.Dir(t.path), func(string) bool { return true }) {
-		if rel.track == t && (rel.packed == formatGzip || rel.packed == formatZstd) {
+	for _, rel := range all {
+		if rel.packed == formatGzip || rel.packed == formatZstd {
 			out = append(out, &packedSibling{relative: rel})
 		}
 	}

@@ -52,9 +52,10 @@ func (s *Set) resumeLocked(r *reader, positions []source.Position) {
 			}
 		}
 	}
+	lists := map[string]map[*track][]relative{}
 	for path, t := range s.tracks {
 		if r.accepts(t.source) {
-			s.resumePathLocked(r, t, byPath[path])
+			s.resumePathLocked(r, t, byPath[path], s.packedOnceLocked(t, lists))
 			delete(byPath, path)
 		}
 	}
@@ -79,11 +80,12 @@ func (s *Set) knowLocked(t *track) {
 	}
 }
 
-func (s *Set) resumePathLocked(r *reader, t *track, positions []source.Position) {
+func (s *Set) resumePathLocked(
+	r *reader, t *track, positions []source.Position, packed func(list bool) []*packedSibling,
+) {
 	f := s.folderLocked(filepath.Dir(t.path))
 	var places []place
 	after := newer{found: map[*sibling]bool{}}
-	packed := s.packedOnceLocked(t)
 	defer func() { closePacked(packed(false)) }()
 	for _, p := range inTurn(positions) {
 		after.since = max(after.since, p.Modified)
@@ -92,6 +94,7 @@ func (s *Set) resumePathLocked(r *reader, t *track, positions []source.Position)
 			at, ok = s.locatePackedLocked(t, packed, p)
 		}
 		switch {
+		case ok && at.live && p.PrintLen == 0: // nothing of it was known: it may have had other lives since
 		case ok:
 			at.own = true
 			places = addPlace(places, at)
@@ -214,13 +217,22 @@ func (s *Set) beginLocked(r *reader, t *track, places []place) {
 }
 
 // packedOnceLocked lists the compressed siblings of a track when they are asked for first, or only what was listed.
-func (s *Set) packedOnceLocked(t *track) func(list bool) []*packedSibling {
+// The files of a folder are listed once, in lists.
+func (s *Set) packedOnceLocked(t *track, lists map[string]map[*track][]relative) func(list bool) []*packedSibling {
 	var siblings []*packedSibling
 	listed := false
 	return func(list bool) []*packedSibling {
-		if list && !listed {
-			siblings, listed = s.packedLocked(t), true
+		if !list || listed {
+			return siblings
 		}
+		dir := filepath.Dir(t.path)
+		if lists[dir] == nil {
+			lists[dir] = map[*track][]relative{}
+			for _, rel := range s.relativesLocked(dir, func(string) bool { return true }) {
+				lists[dir][rel.track] = append(lists[dir][rel.track], rel)
+			}
+		}
+		siblings, listed = packedOf(lists[dir][t]), true
 		return siblings
 	}
 }

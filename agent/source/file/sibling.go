@@ -27,6 +27,9 @@ type folder struct {
 	looked time.Time // when the siblings were collected last
 	mtime  time.Time // of the directory at that time
 	again  bool      // a sibling was empty or may be a copy in progress
+	// families are the siblings by their track, by age, as long as there are so many tracks; nil after a change.
+	families map[*track][]*sibling
+	tracks   int
 }
 
 // siblings are rotated files by identity.
@@ -92,7 +95,7 @@ func modified(path string) time.Time {
 }
 
 func (s *Set) listLocked(f *folder) {
-	f.looked, f.again = time.Now(), false
+	f.looked, f.again, f.families = time.Now(), false, nil
 	entries, err := os.ReadDir(f.dir)
 	if err != nil && len(entries) == 0 {
 		return
@@ -145,6 +148,7 @@ func (s *Set) siblingLocked(f *folder, path string, info fs.FileInfo) {
 func (s *Set) meetLocked(f *folder, path string, file *os.File, info fs.FileInfo) {
 	h := newHandle(file)
 	defer h.release()
+	f.families = nil
 	dev, ino := identity(info)
 	id := fileID{dev, ino}
 	head, err := readHead(file, headSize)
