@@ -246,8 +246,10 @@ func (d *disk) truncate(l *logFile) {
 	if err := os.Chmod(l.named.path, 0o644); err != nil {
 		d.must(err)
 	}
-	l.named.lost = true
+	old := l.named
+	old.lost = true
 	d.empty(l)
+	old.path = "" // its bytes are nowhere: who never saw them cannot announce them
 }
 
 // empty cuts the file that the name leads to, which begins a place.
