@@ -11,6 +11,9 @@ const root = fileURLToPath(new URL("../../../", import.meta.url));
 const build = fileURLToPath(new URL("../build/", import.meta.url));
 const scratch = mkdtempSync(join(tmpdir(), "spile-js-"));
 
+/** When tests that came to no end are given up, in milliseconds; it bounds a hang and measures nothing. */
+const HANG = 900_000;
+
 function run(command, args, options) {
   const { status, error } = spawnSync(command, args, { stdio: "inherit", ...options });
   if (error) throw error;
@@ -28,9 +31,9 @@ function runTests() {
   const files = readdirSync(build).filter((name) => name.endsWith(".test.js"))
     .filter((name) => wanted.length === 0 || wanted.includes(name.replace(/\.test\.js$/, "")));
   if (files.length === 0) throw new Error("no such test");
-  const options = ["--test", "--test-concurrency=4", "--test-force-exit"];
+  const options = ["--test", "--test-concurrency=4"];
   return run(process.execPath, [...options, ...files.map((name) => join(build, name))], {
-     env: { ...process.env, SPILE_E2E_BINARY: binary, TMPDIR: scratch },
+     timeout: HANG, env: { ...process.env, SPILE_E2E_BINARY: binary, TMPDIR: scratch },
   });
 }
 

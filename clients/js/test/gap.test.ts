@@ -13,10 +13,11 @@ describe("a reader that stands still in live mode", () => {
   after(() => fleet.close());
 
   for (const transport of ["websocket", "sse", "poll"] satisfies TransportName[]) {
-    test(`is told exactly what it missed over ${transport}`, async () => {
+    test(`is told exactly what it missed over ${transport}`, async (t) => {
       const log = await fleet.agent(transport);
       const client = fleet.client({ transports: [transport] });
       const stream = await client.startStream({ agentId: transport, timeout: 600 });
+      t.after(() => stream.close());
       // In numbers: what came, and from which to which something is missing.
       const spans: [number, number][] = [];
       let lost = 0;

@@ -92,7 +92,7 @@ for (const [kind, transport, WebSocket] of [
       assert.ok(cuts >= 40 && back > 0, `${cuts} cuts, ${back} returns`);
     });
 
-    test("a reader comes back with a cursor", async () => {
+    test("a reader comes back with a cursor", async (t) => {
       const name = `back-${kind}`;
       log = await fleet.agent(name);
       const client = fleet.client({ WebSocket, transports: [transport] });
@@ -104,6 +104,7 @@ for (const [kind, transport, WebSocket] of [
       // What is written while nobody watches is not lost either.
       log.count(1000);
       const second = await client.attach(first.session.id, { after: cursor });
+      t.after(() => second.close());
       const numbers: number[] = [];
       second.on("log", (frame) => numbers.push(numberOf(frame)));
       await until("the rest", () => numbers.length >= 1990);
