@@ -1,6 +1,7 @@
 package file
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,8 @@ const deadline = 30 * time.Second
 
 // rig is a set that runs on a folder of its own.
 type rig struct {
+	// poll is the poll of the set; 0 means 10 ms.
+	poll time.Duration
 	t    testing.TB
 	dir  string
 	set  *Set
@@ -41,7 +44,9 @@ func (r *rig) start(globs ...string) {
 	for _, g := range globs {
 		specs = append(specs, Spec{Glob: filepath.Join(r.dir, g)})
 	}
-	set, err := New(Options{Specs: specs, Poll: 10 * time.Millisecond, RotateWait: 200 * time.Millisecond})
+	set, err := New(Options{
+		Specs: specs, Poll: cmp.Or(r.poll, 10*time.Millisecond), RotateWait: 200 * time.Millisecond,
+	})
 	if err != nil {
 		r.t.Fatal(err)
 	}
