@@ -1,9 +1,12 @@
 #!/usr/bin/env bash
-# Everything that must pass before a change is taken: what the machine lacks, format, vet, linters, build, and the
-# tests of every module under the race detector.
+# Everything that must pass before a change is taken: what the machine lacks, format, vet, linters, build, the tests of
+# every module under the race detector, the clients, and the page in a real browser.
 set -euo pipefail
 . "$(dirname "$0")/tools.sh"
 cd "$root"
+
+# patience bounds the steps that are no go test, which bounds itself; one that takes so long hangs.
+patience=15m
 
 step() {
 	printf '\n== %s (%d s)\n' "$1" "$SECONDS"
@@ -21,6 +24,13 @@ done
 for target in linux/386 windows/amd64 js/wasm; do
 	GOOS=${target%/*} GOARCH=${target#*/} go build . ./convention
 done
+with_node
+step 'the TypeScript client'
+timeout "$patience" ci/js.sh
+step 'the Python client'
+timeout "$patience" ci/python.sh
+step 'the page'
+timeout "$patience" ci/page.sh
 step 'tests under the race detector'
 ci/test.sh -race -timeout 10m
 step 'done'

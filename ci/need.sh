@@ -5,7 +5,8 @@ set -euo pipefail
 
 # Program and Debian package of each need beyond Go, git and make. The race detector needs a C compiler.
 needs='chromium:chromium curl:curl gcc:gcc haproxy:haproxy ip:iproute2 iptables:iptables logrotate:logrotate
-	mkfs.ext4:e2fsprogs nginx:nginx-light node:nodejs setpriv:util-linux strace:strace unshare:util-linux zstd:zstd'
+	mkfs.ext4:e2fsprogs nginx:nginx-light node:nodejs npm:npm python3:python3
+	setpriv:util-linux strace:strace unshare:util-linux zstd:zstd'
 
 missing=()
 for need in $needs; do
@@ -14,6 +15,7 @@ done
 if [ "$(printf '#include <stdlib.h>\nint main(void){return 0;}\n' | gcc -x c -o /dev/null - 2>&1)" ]; then
 	missing+=(libc6-dev)
 fi
+python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
 [ -e /usr/share/nodejs/ws ] || missing+=(node-ws)
 /usr/bin/python3 -c 'import websockets' 2>/dev/null || missing+=(python3-websockets)
 [ ${#missing[@]} -eq 0 ] && exit 0

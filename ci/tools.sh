@@ -6,6 +6,10 @@ GOLANGCI_MODULE=github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 GOTESTSUM_VERSION=v1.13.0
 GOTESTSUM_MODULE=gotest.tools/gotestsum
 
+# NODE_LEAST is the oldest major version of Node for clients and page; NODE_VERSION comes where that is not there.
+NODE_LEAST=20
+NODE_VERSION=22
+
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 tools="$root/bin/tools"
 
@@ -28,4 +32,19 @@ gotestsum() { pinned "$GOTESTSUM_MODULE" "$GOTESTSUM_VERSION"; }
 # modules prints the folder of every Go module of the repository, the root first.
 modules() {
 	(cd "$root" && find . -name go.mod -not -path '*/node_modules/*' -not -path '*/testdata/*' | sort | xargs -n1 dirname)
+}
+
+# with_node puts a Node that is new enough on the PATH: the machine's, else one that npm brings into bin/node.
+with_node() {
+	local major
+	major=$(node --version 2>/dev/null | sed -E 's/^v([0-9]+).*/\1/')
+	if [ "${major:-0}" -ge "$NODE_LEAST" ]; then
+		return
+	fi
+	local bin="$root/bin/node/node_modules/.bin"
+	if [ ! -x "$bin/node" ]; then
+		echo "installing node $NODE_VERSION" >&2
+		npm install --silent --no-audit --no-fund --prefix "$root/bin/node" "node@$NODE_VERSION" >&2
+	fi
+	PATH="$bin:$PATH"
 }
