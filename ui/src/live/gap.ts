@@ -1,12 +1,14 @@
+import type { GapReason } from '@spile/client';
 import { bytesText } from '../fleet/rates';
 import type { Gap } from './frames';
 
-const WHY: Record<string, string> = {
+const WHY: Record<GapReason, string> = {
   slow_viewer: 'this page read slower than the server keeps',
   buffer_overrun: 'nobody read as fast as was written',
   rate: 'the agent’s limit of lines a second',
   lagging: 'matching fell behind the file',
   truncated: 'the file was cut before it was read',
+  hole: 'the writer left a hole without content',
   rotated: 'the rotated file is gone',
   corrupt: 'the compressed file is broken',
   oversize: 'the compressed file unpacks to more than the agent allows',
@@ -19,7 +21,8 @@ const WHY: Record<string, string> = {
 
 /** Why something is missing, in words. */
 export function gapReason(reason: string): string {
-  return WHY[reason] ?? reason.replaceAll('_', ' ');
+  // A later server may know more reasons.
+  return (WHY as Record<string, string>)[reason] ?? reason.replaceAll('_', ' ');
 }
 
 /** How much a gap stands for, in words. */
