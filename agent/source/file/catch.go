@@ -88,23 +88,19 @@ func (s *Set) caughtLocked(h hint, t *track) {
 
 // leadsTo says whether a path names a file.
 func (s *Set) leadsTo(path string, id fileID) bool {
-	_, info, err := s.resolve(path)
-	if err != nil {
-		return false
-	}
-	dev, ino := identity(info)
-	return id == fileID{dev, ino}
+	_, st, err := s.resolve(path)
+	return err == nil && st.id == id
 }
 
 // shortLocked makes a file that is gone from a track's path a generation, before what the path leads to now.
 func (s *Set) shortLocked(t *track, f *os.File, info os.FileInfo) {
-	h := newHandle(f)
+	h := s.newHandle(f)
 	if len(s.draining) >= maxShort {
 		h.release()
 		return
 	}
 	g := s.newGenerationLocked(t, h, info)
-	if !s.growLocked(g, f, info.Size()) {
+	if !s.growLocked(g, h.f, info.Size()) {
 		g.release()
 		return
 	}
@@ -119,6 +115,6 @@ func (s *Set) unseenLocked(t *track, g *generation) {
 	if t.gen != nil {
 		g.next = t.gen.place
 	}
-	s.draining[g] = struct{}{}
+	s.drainLaterLocked(g)
 	s.unseen = append(s.unseen, g.retain())
 }

@@ -44,7 +44,7 @@ func (r *reader) survey(chapters []*chapter, start source.Start) {
 		}
 		if c.gen.packed == "" && !ch.broken {
 			r.steady(c, func(h *handle) {
-				ch.head, ch.timed = c.gen.head.Load().start(), false
+				ch.head, ch.timed = c.gen.beginning().start(), false
 				if h != nil && timeOf != nil {
 					_, ch.first, ch.timed = firstTimed(h.f, 0, c.end, timeOf)
 				}

@@ -23,18 +23,28 @@ func (s *Set) confine(f *os.File, path string) error {
 	}
 	folder, asked := filepath.Dir(lies), filepath.Dir(path)
 	for i := range s.globs {
-		base := s.globs[i].base
-		real, err := filepath.EvalSymlinks(base)
-		if err != nil {
-			continue
+		if last := s.globs[i].real.Load(); last != nil && s.globs[i].holds(asked, folder, *last) {
+			return nil
 		}
-		for _, from := range [...]string{base, real} {
-			if rest, ok := below(asked, from); ok && filepath.Join(real, rest) == folder {
-				return nil
-			}
+	}
+	for i := range s.globs {
+		real, err := filepath.EvalSymlinks(s.globs[i].base)
+		if err == nil && s.globs[i].holds(asked, folder, real) {
+			s.globs[i].real.Store(&real)
+			return nil
 		}
 	}
 	return fmt.Errorf("it lies in %s, out of its folder", folder)
+}
+
+// holds says whether the folder is the one that was asked for by its path below the base, which really is at real.
+func (g *glob) holds(asked, folder, real string) bool {
+	for _, from := range [...]string{g.base, real} {
+		if rest, ok := below(asked, from); ok && filepath.Join(real, rest) == folder {
+			return true
+		}
+	}
+	return false
 }
 
 // below returns the part of path behind folder, empty for the folder itself.

@@ -2,6 +2,7 @@ package file
 
 import (
 	"bytes"
+	"hash/crc64"
 	"time"
 
 	"github.com/spilelog/spile/agent/source"
@@ -30,6 +31,9 @@ type cursor struct {
 	// before holds the last bytes before max(off, scan), nbefore of them.
 	before  [window]byte
 	nbefore int
+	// owed, where due, is the checksum of those bytes, which were not read yet.
+	owed uint64
+	due  bool
 	// end is what the generation had when the reader began; history says that off has not reached it.
 	end     int64
 	history bool
@@ -53,6 +57,19 @@ func (c *cursor) remember(data []byte) {
 	keep := min(c.nbefore, window-len(data))
 	copy(c.before[:], c.before[c.nbefore-keep:c.nbefore])
 	c.nbefore = keep + copy(c.before[keep:], data)
+}
+
+// saw says whether b is the bytes before the cursor.
+func (c *cursor) saw(b []byte) bool {
+	if !c.due {
+		return bytes.Equal(b, c.before[:c.nbefore])
+	}
+	if len(b) != c.nbefore || crc64.Checksum(b, ecma) != c.owed {
+		return false
+	}
+	copy(c.before[:], b)
+	c.due = false
+	return true
 }
 
 // read returns the next block of a cursor, and whether the generation is finished with it.
@@ -116,9 +133,9 @@ func (r *reader) finish(c *cursor) *source.Block {
 	if bytes == 0 && !g.torn.Load() {
 		return nil
 	}
-	why := g.why
-	if why == "" {
-		why = wire.ReasonTruncated
+	why := wire.ReasonTruncated
+	if g.words != nil && g.words.why != "" {
+		why = g.words.why
 	}
 	return r.gapBlock(c, source.Gap{Bytes: bytes, AtLeast: g.torn.Load(), Reason: why})
 }
@@ -188,6 +205,7 @@ func (r *reader) overHole(c *cursor, size int64, sealed bool) (*source.Block, st
 	}
 	c.nbefore = min(window, int(run))
 	clear(c.before[:])
+	c.due = false
 	return r.gapBlock(c, source.Gap{Bytes: run, Reason: wire.ReasonHole}), fetched
 }
 
@@ -262,10 +280,14 @@ func (r *reader) bytes(c *cursor, size int64) ([]byte, bool) {
 	if n, _ := h.f.ReadAt(buf, from); n < len(buf) {
 		return nil, false
 	}
-	if !bytes.Equal(buf[:c.nbefore], c.before[:c.nbefore]) {
+	if !c.saw(buf[:c.nbefore]) {
 		return nil, false
 	}
-	if h := c.gen.head.Load(); from >= h.from && from < h.from+int64(len(h.bytes)) {
+	if h := c.gen.head.Load(); h.bytes == nil && h.n > 0 && from == h.from && len(buf) >= h.len() {
+		if !h.prefixes(buf) {
+			return nil, false
+		}
+	} else if from >= h.from && from < h.from+int64(len(h.bytes)) {
 		known := h.bytes[from-h.from:]
 		if n := min(len(known), len(buf)); !bytes.Equal(known[:n], buf[:n]) {
 			return nil, false

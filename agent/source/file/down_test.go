@@ -399,7 +399,7 @@ func (r *rig) finishAll() {
 	r.set.mu.Lock()
 	defer r.set.mu.Unlock()
 	for g := range r.set.draining {
-		g.grown = g.grown.Add(-time.Hour)
+		g.grown -= time.Hour
 	}
 	r.set.drainLocked()
 }

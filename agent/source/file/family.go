@@ -1,6 +1,7 @@
 package file
 
 import (
+	"bytes"
 	"cmp"
 	"path/filepath"
 	"strconv"
@@ -23,10 +24,10 @@ func bases(path string) []string {
 			continue
 		}
 		suffix := name[i+1:]
-		if rotationSuffix(suffix) {
+		if rotationSuffix([]byte(suffix)) {
 			out = append(out, dir+name[:i])
 		}
-		if stem, ok := strings.CutSuffix(suffix, ".log"); ok && rotationSuffix(stem) {
+		if stem, ok := strings.CutSuffix(suffix, ".log"); ok && rotationSuffix([]byte(stem)) {
 			out = append(out, dir+name[:i]+".log")
 		}
 	}
@@ -47,18 +48,48 @@ func (s *Set) shadow(path string) bool {
 
 // familyLocked returns the track whose rotated sibling path may be, nil where there is none.
 func (s *Set) familyLocked(path string) *track {
-	for _, base := range bases(path) {
-		if t := s.tracks[base]; t != nil {
-			return t
+	if _, packed := formatOf(path); packed != "" {
+		return nil
+	}
+	return s.kinLocked([]byte(path))
+}
+
+// kinLocked does it for a name that is not compressed, without allocating for it.
+func (s *Set) kinLocked(path []byte) *track {
+	dir := bytes.LastIndexByte(path, '/') + 1
+	for i := len(path) - 1; i > dir; i-- {
+		if path[i] != '.' && path[i] != '-' {
+			continue
+		}
+		suffix := path[i+1:]
+		if rotationSuffix(suffix) {
+			if t := s.tracks[string(path[:i])]; t != nil {
+				return t
+			}
+		}
+		if stem, ok := bytes.CutSuffix(suffix, []byte(".log")); ok && rotationSuffix(stem) {
+			s.scratch = append(append(s.scratch[:0], path[:i]...), ".log"...)
+			if t := s.tracks[string(s.scratch)]; t != nil {
+				return t
+			}
 		}
 	}
 	return nil
 }
 
+func isPacked(path []byte) bool {
+	for _, end := range compressed {
+		if len(path) >= len(end) && string(path[len(path)-len(end):]) == end {
+			return true
+		}
+	}
+	return false
+}
+
 // rotationSuffix says whether s looks like what a rotation appends.
-func rotationSuffix(s string) bool {
-	s = strings.TrimSuffix(s, ".backup") // of logrotate, where a writer made the file again before it did
-	switch s {
+func rotationSuffix(s []byte) bool {
+	s = bytes.TrimSuffix(s, []byte(".backup")) // of logrotate, where a writer made the file again before it did
+	switch string(s) {
 	case "":
 		return false
 	case "old", "bak", "prev", "orig":
@@ -67,7 +98,7 @@ func rotationSuffix(s string) bool {
 	if s[0] < '0' || s[0] > '9' {
 		return false
 	}
-	return strings.Trim(s, "0123456789-_.:TZ") == ""
+	return len(bytes.Trim(s, "0123456789-_.:TZ")) == 0
 }
 
 // rotationNumber is N of NAME.N, 0 for any other name.

@@ -10,6 +10,12 @@
 // file was written shortly before; after a death, lives whose beginnings, sizes and times are the same. A file system
 // that keeps no times of birth cannot tell a reused inode of a file that was empty at the death.
 //
+// There may be very many files. Of those that have names only so many are open at once (Options.MaxOpen), and what is
+// kept of a quiet one is small. A file that was closed is found again by its identity: under its name, or in its folder
+// under whatever name it was rotated to. Where that cannot be, what may have been written since the last look is told as
+// a gap of unknown size, unless the events of its folder show that nothing was. A file of which a descriptor is held is
+// read to its end whatever becomes of its name.
+//
 // History lies in the live files and in their rotated siblings, compressed ones (gzip and zstd) included. A reader
 // opens at its beginning all that its history may need, so that no later rotation takes anything away or brings it
 // twice. A compressed file is unpacked as a stream, never as a whole: an open one needs its window (at most 8 MiB for
@@ -22,7 +28,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sort"
 	"sync"
 	"time"
 
@@ -43,10 +48,15 @@ type Spec struct {
 // Options says what a [Set] reads. The zero value of all but Specs is the default.
 type Options struct {
 	Specs []Spec
-	// Poll is the period of polling, 250 ms by default. It stretches by itself where a scan takes long.
+	// Poll is the period of polling, 250 ms by default. A file that was written lately is looked at in each period, a
+	// quiet one after an eighth of the time for which it was quiet, up to 40 periods (10 s). Where inotify works a write
+	// is noticed at once all the same. The period stretches by itself where the looks take more than a twentieth of it.
 	Poll time.Duration
 	// RotateWait is how long a rotated file must be quiet before it counts as finished, 5 s by default.
 	RotateWait time.Duration
+	// MaxOpen is how many files that have a name are held open at once. The others are opened when they are needed: when
+	// they were written, or when somebody reads them. The default is half of the process's limit, 1,000 at most.
+	MaxOpen int
 	// Log takes the set's own events; nil discards them.
 	Log *slog.Logger
 }
@@ -61,7 +71,7 @@ var errNotRunning = errors.New("file source is not running")
 
 // Set is the files that the globs of its options find. It implements [source.Source].
 type Set struct {
-	globs      []glob
+	globs      []*glob
 	poll       time.Duration
 	rotateWait time.Duration
 	log        *slog.Logger
@@ -69,7 +79,10 @@ type Set struct {
 	ready      chan struct{} // closed by Run when it has taken stock
 	buffers    sync.Pool     // of *[]byte with blockSize and more
 	limits     limits        // of each compressed file
+	narrow     int           // as the constant of that name
 	replay     replay
+	// openFiles are the open files; its lock is taken last.
+	openFiles *openFiles
 
 	// mu guards everything below, the tracker's fields of generations included.
 	mu       sync.Mutex
@@ -81,10 +94,24 @@ type Set struct {
 	links    map[string]*track // by the file that a linked path leads to
 	folders  map[string]*folder
 	draining map[*generation]struct{}
-	readers  map[*reader]struct{}
-	lastID   uint64
-	problems map[string]string // by glob: what keeps it from being searched
-	told     []wire.Source     // as Sources told it last
+	// seeking are those of them that were closed when they lost their names, and were not found by another one yet, and
+	// since when they are sought.
+	seeking map[*generation]time.Time
+	// held are the generations that are followed or drained, by identity; further ones of an identity follow in twin.
+	held    map[fileID]*generation
+	readers map[*reader]struct{}
+	lastID  uint64
+	sums    map[string]*sum // by source
+	recount bool            // Sources may tell something new
+	told    []wire.Source   // as Sources told it last
+	// tick counts the turns of polling; looks and visits say in which of them tracks and folders are due.
+	tick   uint32
+	looks  agenda[*track]
+	visits agenda[*folder]
+	missed uint32    // the last tick in which events were lost
+	found  []*folder // to be searched, but not listed yet
+	// listBuffer and scratch are for the listing of folders.
+	listBuffer, scratch []byte
 	// unseen and live are generations, retained, that the readers have not been told of yet, grown those that have
 	// more, rotated the folders to be looked at again; all are empty between passes.
 	unseen, live, grown []*generation
@@ -107,9 +134,17 @@ func New(o Options) (*Set, error) {
 		folders:    map[string]*folder{},
 		draining:   map[*generation]struct{}{},
 		readers:    map[*reader]struct{}{},
-		problems:   map[string]string{},
+		seeking:    map[*generation]time.Time{},
+		held:       map[fileID]*generation{},
+		sums:       map[string]*sum{},
+		recount:    true,
+		narrow:     narrow,
 		limits:     unpackLimits,
 	}
+	if o.MaxOpen <= 0 {
+		o.MaxOpen = openLimit()
+	}
+	s.openFiles = newDescriptors(o.MaxOpen, s.openFile)
 	if s.poll <= 0 {
 		s.poll = defaultPoll
 	}
@@ -128,6 +163,9 @@ func New(o Options) (*Set, error) {
 			return nil, fmt.Errorf("check specs[%d]: %w", i, err)
 		}
 		s.globs = append(s.globs, g)
+		if g.source != "" {
+			s.sumLocked(g.source).named++
+		}
 	}
 	return s, nil
 }
@@ -151,59 +189,3 @@ func (s *Set) Sources() []wire.Source {
 
 // Changed implements [source.Source].
 func (s *Set) Changed() <-chan struct{} { return s.changed }
-
-func (s *Set) sourcesLocked() []wire.Source {
-	byName := map[string]*wire.Source{}
-	get := func(name string) *wire.Source {
-		if byName[name] == nil {
-			byName[name] = &wire.Source{Name: name, Kind: "file"}
-		}
-		return byName[name]
-	}
-	for i := range s.globs {
-		if g := &s.globs[i]; g.source != "" {
-			get(g.source)
-		}
-	}
-	for name, problem := range s.problems {
-		get(name).Problem = problem
-	}
-	paths := make([]string, 0, len(s.tracks))
-	for path := range s.tracks {
-		paths = append(paths, path)
-	}
-	sort.Strings(paths)
-	for _, path := range paths {
-		t := s.tracks[path]
-		src := get(t.source)
-		if t.gen != nil {
-			src.Files++
-		}
-		if src.Problem == "" {
-			src.Problem = t.trouble()
-		}
-	}
-	out := make([]wire.Source, 0, len(byName))
-	for _, src := range byName {
-		out = append(out, *src)
-	}
-	sort.Slice(out, func(i, j int) bool { return out[i].Name < out[j].Name })
-	return out
-}
-
-// tellChangesLocked signals Changed when Sources would tell something new.
-func (s *Set) tellChangesLocked() {
-	now := s.sourcesLocked()
-	same := len(now) == len(s.told)
-	for i := 0; same && i < len(now); i++ {
-		same = now[i] == s.told[i]
-	}
-	if same {
-		return
-	}
-	s.told = now
-	select {
-	case s.changed <- struct{}{}:
-	default:
-	}
-}

@@ -25,6 +25,9 @@ type rig struct {
 	dir  string
 	set  *Set
 	stop func()
+	// maxOpen is for the sets, the usual one where it is 0; wide says that each folder counts as a wide one.
+	maxOpen int
+	wide    bool
 }
 
 func newRig(t testing.TB, globs ...string) *rig {
@@ -46,9 +49,13 @@ func (r *rig) start(globs ...string) {
 	}
 	set, err := New(Options{
 		Specs: specs, Poll: cmp.Or(r.poll, 10*time.Millisecond), RotateWait: 200 * time.Millisecond,
+		MaxOpen: r.maxOpen,
 	})
 	if err != nil {
 		r.t.Fatal(err)
+	}
+	if r.wide {
+		set.narrow = 0
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)

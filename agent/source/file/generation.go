@@ -1,7 +1,6 @@
 package file
 
 import (
-	"bytes"
 	"os"
 	"sync/atomic"
 	"time"
@@ -14,12 +13,13 @@ const window = 64
 
 // handle is an open file that several generations may share: a truncated file goes on under the same descriptor.
 type handle struct {
-	f    *os.File
+	f    *lazyFile
 	refs atomic.Int32
 }
 
-func newHandle(f *os.File) *handle {
-	h := &handle{f: f}
+// newHandle is a handle of an open file, which stays open until it is given a name.
+func (s *Set) newHandle(f *os.File) *handle {
+	h := &handle{f: s.openFiles.add(f)}
 	h.refs.Store(1)
 	return h
 }
@@ -31,8 +31,17 @@ func (h *handle) retain() *handle {
 
 func (h *handle) release() {
 	if h != nil && h.refs.Add(-1) == 0 {
-		_ = h.f.Close() // opened for reading only: nothing can be lost by a failing close
+		h.f.close()
 	}
+}
+
+// words are what the gap of a generation is told with.
+type words struct {
+	// rotated is the name of a rotated file that is read for history, why the reason of the gap at the end: truncated
+	// where it is empty.
+	rotated, why string
+	// gone is the position whose bytes are gone, where the generation stands for nothing else.
+	gone *source.Position
 }
 
 // generation is one life of one file. The tracker publishes through the atomics, readers only load them.
@@ -48,12 +57,8 @@ type generation struct {
 	// packed says how the file is compressed. Such a generation is sealed from the beginning, belongs to one reader and
 	// only its size is not known before it was read: sizes and offsets count what it holds.
 	packed format
-	// rotated is the name of a rotated file that is read for history, for the words of a gap.
-	rotated string
-	// why is the reason of the gap at its end, truncated where it is empty.
-	why string
-	// gone is the position whose bytes are gone, where the generation stands for nothing else.
-	gone *source.Position
+	// words are for a gap; nil mostly.
+	words *words
 
 	// handle is nil where the bytes exist no more.
 	handle atomic.Pointer[handle]
@@ -71,19 +76,24 @@ type generation struct {
 	refs     atomic.Int32
 
 	// The rest belongs to the tracker, under Set.mu.
-	seen    int64     // the size at the last look, which flushLocked publishes
-	top     int64     // a size that was seen, though not what lies there
-	next    uint64    // the place that it comes before, where that was found earlier
-	sibling *sibling  // by what name it was rotated away, nil where that is not known
-	mark    []byte    // the last bytes before seen
-	mtime   time.Time // of the file at the last look
-	grown   time.Time // when the tracker last saw it grow
+	names    int32       // how many tracks lead to it
+	draining bool        // it is in Set.draining
+	twin     *generation // the next one of the same identity in Set.held
+	// unsure says, of a generation whose name was lost while it was closed, that more may have been written to it.
+	unsure  bool
+	seen    int64         // the size at the last look, which flushLocked publishes
+	top     int64         // a size that was seen, though not what lies there
+	next    uint64        // the place that it comes before, where that was found earlier
+	sibling *sibling      // by what name it was rotated away, nil where that is not known
+	mark    mark          // the last bytes before seen
+	mtime   time.Time     // of the file at the last look
+	grown   time.Duration // when the tracker last saw it grow, since Set.started
 }
 
 // name is the file that a gap names.
 func (g *generation) name() string {
-	if g.rotated != "" {
-		return g.rotated
+	if g.words != nil && g.words.rotated != "" {
+		return g.words.rotated
 	}
 	return g.path
 }
@@ -100,13 +110,13 @@ func (g *generation) release() {
 }
 
 func (g *generation) position(offset int64) source.Position {
-	if g.gone != nil {
-		return *g.gone
+	if g.words != nil && g.words.gone != nil {
+		return *g.words.gone
 	}
 	h := g.head.Load()
 	p := source.Position{
 		Source: g.source, Path: g.path, Device: g.dev, Inode: g.ino, Born: g.born,
-		Print: h.crc, PrintLen: len(h.bytes), PrintAt: h.from, Offset: offset, Packed: string(g.packed),
+		Print: h.crc, PrintLen: h.len(), PrintAt: h.from, Offset: offset, Packed: string(g.packed),
 	}
 	if g.packed == "" {
 		p.Modified, p.Size = g.modified.Load(), max(g.size.Load(), g.lost.Load())
@@ -121,29 +131,24 @@ func (g *generation) publish() {
 }
 
 // same says whether the bytes that the tracker last saw are still there.
-func (g *generation) same(f *os.File) bool {
-	if h := g.head.Load(); len(h.bytes) > 0 && !h.begins(f) {
+func (g *generation) same(f contents) bool {
+	if h := g.head.Load(); h.len() > 0 && !h.begins(f) {
 		return false
 	}
-	if len(g.mark) == 0 {
-		return true
-	}
-	b := make([]byte, len(g.mark))
-	n, _ := f.ReadAt(b, g.seen-int64(len(b)))
-	return n == len(b) && bytes.Equal(b, g.mark)
+	return g.marked(f)
 }
 
 // grow notes size after it has read what later looks compare. It is published by flushLocked, so that older generations
 // that the same pass finds come first.
-func (g *generation) grow(f *os.File, size int64) bool {
-	if h := g.head.Load(); len(h.bytes) < headSize {
+func (g *generation) grow(f *lazyFile, size int64) bool {
+	if h := g.head.Load(); h.len() < headSize {
 		from := h.from
-		if len(h.bytes) == 0 {
+		if h.len() == 0 {
 			from = g.dataStart(f, size)
 		}
-		if n := min(size-from, headSize); n > int64(len(h.bytes)) {
+		if n := min(size-from, headSize); n > int64(h.len()) {
 			b, err := readAt(f, from, int(n))
-			if err != nil || !bytes.HasPrefix(b, h.bytes) {
+			if err != nil || !h.prefixes(b) {
 				return false
 			}
 			g.head.Store(newHead(from, b))
@@ -153,10 +158,10 @@ func (g *generation) grow(f *os.File, size int64) bool {
 	if n, _ := f.ReadAt(mark, size-int64(len(mark))); n < len(mark) {
 		return false
 	}
-	if h := g.head.Load(); len(h.bytes) > 0 && !h.begins(f) { // the mark may be of another life
+	if h := g.head.Load(); h.len() > 0 && !h.begins(f) { // the mark may be of another life
 		return false
 	}
-	g.mark = mark
+	g.mark = newMark(mark)
 	g.seen = size
 	return true
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/spilelog/spile/agent/source"
@@ -168,7 +167,7 @@ func (c *cursor) intact(h *handle) bool {
 		return false
 	}
 	head := g.head.Load()
-	return len(head.bytes) == 0 || head.begins(h.f)
+	return head.len() == 0 || head.begins(h.f)
 }
 
 // since finds the first line at or after start.Since. Lines are taken to be in order of time.
@@ -193,7 +192,7 @@ func (c *cursor) since(h *handle, start source.Start) int64 {
 }
 
 // firstTimed finds the first line that begins in [from, to) and has a time, within timedLine bytes.
-func firstTimed(f *os.File, from, to int64, timeOf func([]byte) (time.Time, bool)) (int64, time.Time, bool) {
+func firstTimed(f contents, from, to int64, timeOf func([]byte) (time.Time, bool)) (int64, time.Time, bool) {
 	at := from
 	if from > 0 {
 		at-- // a line begins at from itself only if a newline lies before it

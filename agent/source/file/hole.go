@@ -2,9 +2,6 @@ package file
 
 import (
 	"bytes"
-	"os"
-
-	"golang.org/x/sys/unix"
 )
 
 // maxHole bounds the NUL bytes, no hole in the file system, that the tracker looks through for the first other one.
@@ -25,11 +22,11 @@ func (r *reader) hole(c *cursor, size int64) int64 {
 }
 
 // leadingNULs counts the NUL bytes at a file's beginning, of which it reads most itself.
-func leadingNULs(f *os.File, size, most int64, buf []byte) int64 {
+func leadingNULs(f *lazyFile, size, most int64, buf []byte) int64 {
 	var run, looked int64
 	for run < size && looked < most {
 		// A hint only: file systems without holes answer with the offset itself.
-		if next, err := unix.Seek(int(f.Fd()), run, unix.SEEK_DATA); err == nil && next > run {
+		if next, err := f.data(run); err == nil && next > run {
 			run = min(next, size)
 			continue
 		}
@@ -45,7 +42,7 @@ func leadingNULs(f *os.File, size, most int64, buf []byte) int64 {
 
 // dataStart is the offset behind the hole that a stale writer left at the beginning: the first bytes of all such files
 // are the same, those behind it tell one from another. It is size where nothing else was written yet.
-func (g *generation) dataStart(f *os.File, size int64) int64 {
+func (g *generation) dataStart(f *lazyFile, size int64) int64 {
 	first := make([]byte, 1)
 	if n, _ := f.ReadAt(first, 0); n == 0 || first[0] != 0 {
 		return 0

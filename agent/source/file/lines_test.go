@@ -89,7 +89,7 @@ func quietSet(t *testing.T, r *rig) (*Set, source.Reader) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.begin(nil); err != nil {
+	if err := s.begin(nil); err != nil {
 		t.Fatal(err)
 	}
 	rd, err := s.Open(t.Context(), source.Start{})

@@ -58,8 +58,8 @@ func (s *Set) locateSiblingLocked(t *track, f *folder, p source.Position) (place
 
 // familyOfLocked lists the siblings of a track, the oldest first.
 func (s *Set) familyOfLocked(t *track, f *folder) []*sibling {
-	if f.families == nil || f.tracks != len(s.tracks) {
-		f.families, f.tracks = map[*track][]*sibling{}, len(s.tracks)
+	if f.families == nil || f.known != len(s.tracks) {
+		f.families, f.known = map[*track][]*sibling{}, len(s.tracks)
 		for _, b := range f.siblings {
 			if t := s.familyLocked(b.path); t != nil {
 				f.families[t] = append(f.families[t], b)
@@ -126,5 +126,11 @@ func sameBirth(a, b int64) bool { return a == b || a == 0 || b == 0 }
 // holds says whether the generation is the one that p names and still has its offset.
 func (g *generation) holds(p source.Position) bool {
 	h := g.handle.Load()
-	return h != nil && p.Packed == "" && g.is(p) && g.size.Load() >= p.Offset && printMatches(h.f, &p)
+	if h == nil || p.Packed != "" || !g.is(p) || g.size.Load() < p.Offset {
+		return false
+	}
+	if head := g.head.Load(); head.from == p.PrintAt && head.len() == p.PrintLen {
+		return head.crc == p.Print // the file need not be opened
+	}
+	return printMatches(h.f, &p)
 }

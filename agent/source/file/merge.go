@@ -170,7 +170,7 @@ func (r *reader) cutAt(b *source.Block, bound time.Time) (int, time.Time) {
 
 // rewind gives back what lies behind cut of a block that was just read.
 func (r *reader) rewind(c *cursor, saved *cursor, cut int) {
-	c.before, c.nbefore = saved.before, saved.nbefore
+	c.before, c.nbefore, c.owed, c.due = saved.before, saved.nbefore, saved.owed, saved.due
 	c.remember(r.block.Data[:cut])
 	c.off, c.scan = saved.off+int64(cut), 0
 	if saved.history && !c.history {

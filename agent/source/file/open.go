@@ -33,31 +33,31 @@ func born(f *os.File) int64 {
 
 // resolve says which file a path names. Only a last link is followed, and only within its folder or to a file that a
 // glob allows.
-func (s *Set) resolve(path string) (string, fs.FileInfo, error) {
-	info, err := os.Lstat(path)
+func (s *Set) resolve(path string) (string, status, error) {
+	st, err := lookAt(path)
 	if err != nil {
-		return "", nil, problem("look at", path, err)
+		return "", st, problem("look at", path, err)
 	}
 	real := path
-	if info.Mode()&fs.ModeSymlink != 0 {
+	if st.mode == fs.ModeSymlink {
 		if real, err = filepath.EvalSymlinks(path); err != nil {
-			return "", nil, problem("follow", path, err)
+			return "", st, problem("follow", path, err)
 		}
 		folder, err := filepath.EvalSymlinks(filepath.Dir(path))
 		if err != nil {
-			return "", nil, problem("follow", path, err)
+			return "", st, problem("follow", path, err)
 		}
 		if filepath.Dir(real) != folder && s.globFor(real) == nil {
-			return "", nil, fmt.Errorf("refuse %s: it links to %s, out of its folder", path, real)
+			return "", st, fmt.Errorf("refuse %s: it links to %s, out of its folder", path, real)
 		}
-		if info, err = os.Lstat(real); err != nil {
-			return "", nil, problem("look at", real, err)
+		if st, err = lookAt(real); err != nil {
+			return "", st, problem("look at", real, err)
 		}
 	}
-	if !info.Mode().IsRegular() {
-		return "", nil, fmt.Errorf("skip %s: %s is not a regular file", path, kind(info.Mode()))
+	if !st.mode.IsRegular() {
+		return "", st, fmt.Errorf("skip %s: %s is not a regular file", path, kind(st.mode))
 	}
-	return real, info, nil
+	return real, st, nil
 }
 
 // openFile opens a resolved path without following a link at its end or out of its folder, and without waiting for

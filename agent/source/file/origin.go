@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"os"
 
 	"github.com/spilelog/spile/agent/source"
 )
@@ -77,7 +76,7 @@ func (s *Set) register(r *reader, start source.Start) (pins, error) {
 func (s *Set) beginAtEndLocked(r *reader, found pins) bool {
 	steady := true
 	for _, t := range s.tracks {
-		if g := t.gen; g != nil && r.accepts(g.source) {
+		if g := t.gen; g != nil && r.accepts(g.source) && (found != nil || !r.restAtEnd(g)) {
 			steady = r.atEnd(g, found, true) && steady
 		}
 	}
@@ -112,18 +111,18 @@ func (r *reader) seekEnd(c *cursor) bool {
 }
 
 // moveTo sets a cursor's offset and reads what it must later find before it.
-func (c *cursor) moveTo(f *os.File, off int64) bool {
+func (c *cursor) moveTo(f contents, off int64) bool {
 	n := min(off, window)
 	if got, _ := f.ReadAt(c.before[:n], off-n); int64(got) < n {
 		return false
 	}
-	c.off, c.scan, c.tried, c.nbefore = off, 0, 0, int(n)
+	c.off, c.scan, c.tried, c.nbefore, c.due = off, 0, 0, int(n), false
 	return true
 }
 
 // lineStart finds the beginning of the unfinished line that reaches to end, which is end where a line ends there. It
 // does not look before from, which is the beginning of one.
-func lineStart(f *os.File, from, end int64) (int64, bool) {
+func lineStart(f contents, from, end int64) (int64, bool) {
 	buf := make([]byte, 4<<10)
 	for end > from {
 		n := min(end-from, int64(len(buf)))

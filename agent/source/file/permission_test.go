@@ -70,7 +70,7 @@ func (r *rig) idle(at []source.Position) (*Set, source.Reader) {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	if _, err := s.begin(nil); err != nil {
+	if err := s.begin(nil); err != nil {
 		r.t.Fatal(err)
 	}
 	if at == nil {

@@ -3,6 +3,7 @@ package file
 import (
 	"bytes"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -122,11 +123,11 @@ func (s *Set) pinFolderLocked(
 	s.passLocked(nil, map[string]bool{dir: true})
 	f := s.folderLocked(dir)
 	listed := s.relativesLocked(dir, wanted)
-	held := s.heldIDsLocked()
+	held := map[fileID]bool{}
 	order := slices.Clone(listed)
 	slices.SortStableFunc(order, func(a, b relative) int { return b.mtime.Compare(a.mtime) })
 	for _, rel := range order {
-		if held[rel.id] || rel.size == 0 ||
+		if held[rel.id] || s.held[rel.id] != nil || rel.size == 0 ||
 			!start.Since.IsZero() && rel.mtime.Before(start.Since.Add(-clockSlack)) {
 			continue
 		}
@@ -145,25 +146,14 @@ func (s *Set) pinFolderLocked(
 	return found, stable && same && s.untouchedLocked(dir)
 }
 
-// heldIDsLocked are the files that generations are known of.
-func (s *Set) heldIDsLocked() map[fileID]bool {
-	held := make(map[fileID]bool, len(s.tracks)+len(s.draining))
-	for _, t := range s.tracks {
-		if t.gen != nil {
-			held[fileID{t.gen.dev, t.gen.ino}] = true
-		}
-	}
-	for g := range s.draining {
-		held[fileID{g.dev, g.ino}] = true
-	}
-	return held
-}
-
 // untouchedLocked says whether the live files of a folder still have what was last seen of them.
 func (s *Set) untouchedLocked(dir string) bool {
-	for path, t := range s.tracks {
-		if t.gen == nil || filepath.Dir(path) != dir {
+	for _, t := range s.folderLocked(dir).tracks {
+		if t.gen == nil {
 			continue
+		}
+		if st, err := lookAt(t.path); err == nil && !t.gen.handle.Load().f.isOpen() && st.unchanged(t.gen) {
+			continue // to open very many files would take too long
 		}
 		if !t.gen.intact() {
 			return false
@@ -184,7 +174,7 @@ func (s *Set) pinOneLocked(f *folder, rel *relative, room bool) (*chapter, bool)
 	} else if err != nil {
 		return s.unreadableLocked(rel), true
 	}
-	h := newHandle(file)
+	h := s.newHandle(file)
 	dev, ino := identity(info)
 	b := f.siblings[rel.id]
 	if rel.id != (fileID{dev, ino}) || rel.packed == "" && (b == nil || b.fresh) {
@@ -194,21 +184,21 @@ func (s *Set) pinOneLocked(f *folder, rel *relative, room bool) (*chapter, bool)
 	g := s.newGenerationLocked(rel.track, h, info)
 	ch := &chapter{cursor: &cursor{gen: g}, path: rel.path, mtime: info.ModTime(), pinned: true}
 	if rel.packed != "" {
-		g.packed, g.rotated = rel.packed, rel.path
+		g.packed, g.words = rel.packed, &words{rotated: rel.path}
 		g.sealed.Store(true)
 		return ch, true
 	}
-	if t := rel.track; t.gen != nil && t.gen.copied(file, info) {
+	if t := rel.track; t.gen != nil && t.gen.copied(h.f, info) {
 		g.release()
 		return nil, true
 	}
-	if !g.grow(file, info.Size()) {
+	if !g.grow(h.f, info.Size()) {
 		g.release()
 		return nil, false
 	}
 	g.publish()
 	g.sibling = b
-	s.draining[g.retain()] = struct{}{} // a stale writer may go on
+	s.drainLaterLocked(g.retain()) // a stale writer may go on
 	return ch, true
 }
 
@@ -231,7 +221,7 @@ func (ch *chapter) settle() {
 func (s *Set) unreadableLocked(rel *relative) *chapter {
 	s.lastID++
 	g := &generation{place: s.lastID, source: rel.track.source, path: rel.track.path, dev: rel.id.dev, ino: rel.id.ino}
-	g.why, g.rotated = wire.ReasonUnreadable, rel.path
+	g.words = &words{rotated: rel.path, why: wire.ReasonUnreadable}
 	g.head.Store(newHead(0, nil))
 	g.lost.Store(rel.size)
 	g.torn.Store(true)
@@ -241,13 +231,13 @@ func (s *Set) unreadableLocked(rel *relative) *chapter {
 }
 
 // copied says whether the file is a copy of the beginning of what is followed as g.
-func (g *generation) copied(f *os.File, copied fs.FileInfo) bool {
+func (g *generation) copied(f *lazyFile, copied fs.FileInfo) bool {
 	h := g.handle.Load()
 	info, err := h.f.Stat()
 	if err != nil || copied.Size() > info.Size() {
 		return false
 	}
-	if copied.Size() == info.Size() && copied.ModTime().Before(info.ModTime()) || !bornAfter(born(f), g.born) {
+	if copied.Size() == info.Size() && copied.ModTime().Before(info.ModTime()) || !bornAfter(bornOf(f), g.born) {
 		return false // a life that was the same
 	}
 	return sameBytes(f, h.f, 0, copied.Size()) && sameBytes(f, h.f, copied.Size()-keepBuffer, copied.Size())
@@ -264,7 +254,7 @@ func (g *generation) intact() bool {
 func bornAfter(a, b int64) bool { return a >= b || a == 0 || b == 0 }
 
 // sameBytes compares what two files have between two offsets, no more than one buffer of it.
-func sameBytes(a, b *os.File, from, to int64) bool {
+func sameBytes(a, b io.ReaderAt, from, to int64) bool {
 	from = max(from, 0)
 	n := int(min(to-from, keepBuffer))
 	one, err := readAt(a, from, n)

@@ -25,11 +25,12 @@ type reader struct {
 	closed bool
 
 	lanes   map[string]*lane
-	active  []*lane // those that may have something, in turn
-	turns   turns   // those that have history, which comes before everything else
-	parked  []*turn // those that wait for the memory of a stream
-	streams int     // about what the open streams hold
-	chunk   int     // bounds what is read of a plain file at a time
+	resting map[string]rested // paths that have nothing to read, by path and not in lanes
+	active  []*lane           // those that may have something, in turn
+	turns   turns             // those that have history, which comes before everything else
+	parked  []*turn           // those that wait for the memory of a stream
+	streams int               // about what the open streams hold
+	chunk   int               // bounds what is read of a plain file at a time
 	start   source.Start
 	history int // cursors that have not yet returned what existed at the beginning
 	buf     *[]byte
@@ -61,7 +62,7 @@ type lane struct {
 func (s *Set) newReader(start source.Start) *reader {
 	return &reader{
 		set: s, accept: start.Accept, start: start, ready: make(chan struct{}, 1), chunk: blockSize,
-		place: map[*generation]int{}, lanes: map[string]*lane{},
+		place: map[*generation]int{}, lanes: map[string]*lane{}, resting: map[string]rested{},
 	}
 }
 
@@ -92,7 +93,7 @@ func (r *reader) take() {
 	clear(r.place)
 	r.mu.Unlock()
 	for _, n := range inbox {
-		l := r.lanes[n.gen.path]
+		l := r.wake(n.gen.path)
 		if n.fresh {
 			c := &cursor{gen: n.gen.retain()}
 			l = r.add(c)
@@ -123,7 +124,7 @@ func (r *reader) add(c *cursor) *lane {
 
 // lane returns the lane of a path.
 func (r *reader) lane(path string) *lane {
-	l := r.lanes[path]
+	l := r.wake(path)
 	if l == nil {
 		l = &lane{path: path}
 		r.lanes[path] = l
@@ -157,10 +158,12 @@ func (r *reader) Next() (*source.Block, error) {
 			return nil, source.ErrDry
 		}
 		l := r.active[0]
-		r.active = append(r.active[:0], r.active[1:]...)
+		r.active[0] = nil
+		r.active = r.active[1:]
 		b := r.step(l)
 		if b == nil {
 			l.active = false
+			r.rest(l)
 			continue
 		}
 		r.active = append(r.active, l)
@@ -218,7 +221,7 @@ func (r *reader) Ready() <-chan struct{} { return r.ready }
 // Positions implements [source.Reader].
 func (r *reader) Positions() []source.Position {
 	r.take() // who goes on from here is not told again of what is new
-	var out []source.Position
+	out := make([]source.Position, 0, len(r.lanes)+len(r.resting))
 	for _, l := range r.lanes {
 		if l.done != nil {
 			out = append(out, *l.done)
@@ -228,6 +231,12 @@ func (r *reader) Positions() []source.Position {
 			out = append(out, c.gen.position(c.off))
 		}
 	}
+	for _, one := range r.resting {
+		if one.done != nil {
+			out = append(out, *one.done)
+		}
+		out = append(out, one.gen.position(one.off))
+	}
 	return out
 }
 
@@ -236,6 +245,9 @@ func (r *reader) Backlog() int64 {
 	var sum int64
 	for _, l := range r.lanes {
 		sum += l.backlog()
+	}
+	for _, one := range r.resting {
+		sum += max(0, one.gen.size.Load()-one.off)
 	}
 	return sum
 }
@@ -299,7 +311,11 @@ func (r *reader) forget() {
 			c.gen.release()
 		}
 	}
+	for _, one := range r.resting {
+		one.gen.release()
+	}
 	clear(r.lanes)
+	clear(r.resting)
 }
 
 // Close implements [source.Reader].
@@ -320,6 +336,6 @@ func (r *reader) Close() error {
 	r.forget()
 	r.dropBuffer()
 	r.turns, r.parked = nil, nil
-	r.lanes, r.active, r.history, r.set = nil, nil, 0, nil
+	r.lanes, r.resting, r.active, r.history, r.set = nil, nil, nil, 0, nil
 	return nil
 }

@@ -174,7 +174,7 @@ func (b *packedSibling) lookLocked(s *Set) bool {
 		b.missed = errors.Is(err, fs.ErrNotExist)
 		return false
 	}
-	h := newHandle(f)
+	h := s.newHandle(f)
 	if dev, ino := identity(info); b.id != (fileID{dev, ino}) {
 		b.missed = true
 		h.release()
@@ -218,7 +218,7 @@ func (b *packedSibling) printed(s *Set, p *source.Position) bool {
 func (b *packedSibling) generationLocked(s *Set, t *track) *generation {
 	s.lastID++
 	g := &generation{place: s.lastID, source: t.source, path: t.path, dev: b.id.dev, ino: b.id.ino, mtime: b.mtime}
-	g.packed, g.rotated = b.packed, b.path
+	g.packed, g.words = b.packed, &words{rotated: b.path}
 	g.handle.Store(b.h.retain())
 	g.head.Store(newHead(0, b.head))
 	g.sealed.Store(true)
@@ -231,7 +231,7 @@ func (b *packedSibling) generationLocked(s *Set, t *track) *generation {
 // truncated and compressed before anybody looked.
 func (r *reader) unpackInstead(c *cursor) bool {
 	old := c.gen
-	if head := old.head.Load(); old.packed != "" || len(head.bytes) == 0 {
+	if head := old.head.Load(); old.packed != "" || head.len() == 0 {
 		return false
 	}
 	g := r.set.packedCopy(old)
@@ -239,7 +239,7 @@ func (r *reader) unpackInstead(c *cursor) bool {
 		return false
 	}
 	st := newStream(g.handle.Load().f, g.packed, r.set.limits, c.off-int64(c.nbefore))
-	if seen := st.slice(c.off-int64(c.nbefore), c.off); !bytes.Equal(seen, c.before[:c.nbefore]) {
+	if seen := st.slice(c.off-int64(c.nbefore), c.off); !c.saw(seen) {
 		st.close()
 		g.release()
 		return false
@@ -285,7 +285,7 @@ func (s *Set) laterPackedLocked(t *track, siblings []*packedSibling, after *newe
 		if b.used || !after.holds(at) || !b.lookLocked(s) {
 			continue
 		}
-		if after.last == nil && b.mtime.UnixNano() >= born(b.h.f) {
+		if after.last == nil && b.mtime.UnixNano() >= bornOf(b.h.f) {
 			continue // the time is that of the compression, and nothing else tells what is younger
 		}
 		at.gen = b.generationLocked(s, t)
@@ -312,7 +312,7 @@ func (s *Set) madeOf(b *packedSibling, g *generation, places []place) bool {
 				return true
 			}
 		case beside || len(b.head) == headSize:
-			if startsAlike(b.head, o.head.Load().start()) && s.contained(g, o) {
+			if startsAlike(b.head, o.beginning().start()) && s.contained(g, o) {
 				return true
 			}
 		}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"slices"
 	"sort"
@@ -44,10 +43,10 @@ func (s *Set) resumeLocked(r *reader, positions []source.Position) {
 	for path := range byPath {
 		if s.tracks[path] == nil {
 			if g := s.globFor(path); g != nil {
-				t := &track{path: path, source: g.name(path), gone: time.Now()}
+				t := s.newTrackLocked(path, g.name(path))
+				t.missing(time.Now())
 				_, _, err := s.resolve(path)
 				t.denied = errors.Is(err, fs.ErrPermission)
-				s.tracks[path] = t
 				s.knowLocked(t)
 			}
 		}
@@ -290,7 +289,7 @@ func (s *Set) siblingGenerationLocked(t *track, b *sibling, p source.Position) *
 	g.publish()
 	b.fresh, b.of = false, g.place
 	b.close()
-	s.draining[g] = struct{}{}
+	s.drainLaterLocked(g)
 	return g
 }
 
@@ -316,6 +315,11 @@ func (s *Set) laterLocked(t *track, f *folder, after *newer) []place {
 func (r *reader) begin(g *generation, off int64) {
 	c := &cursor{gen: g.retain(), end: g.size.Load()}
 	h := g.handle.Load()
+	if off == g.seen && g.packed == "" && g.mark.bytes == nil {
+		c.restored(off, g.mark.sum)
+		r.activate(r.add(c))
+		return
+	}
 	if g.packed != "" {
 		c.off, c.history = off, true
 		r.history++
@@ -352,7 +356,7 @@ func (r *reader) goOn(l *lane, c *cursor) {
 func (r *reader) addLost(p source.Position, why string) {
 	r.set.lastID++
 	g := &generation{place: r.set.lastID, source: p.Source, path: p.Path, dev: p.Device, ino: p.Inode}
-	g.why, g.gone = why, &p
+	g.words = &words{why: why, gone: &p}
 	g.head.Store(newHead(0, nil))
 	g.lost.Store(max(p.Size, p.Offset))
 	g.torn.Store(true)
@@ -393,7 +397,7 @@ func (s *Set) ReadRange(at source.Position, from, to int64) ([]byte, error) {
 }
 
 // rangeOf reads a range of the file if it has the print of at before the read and after it.
-func rangeOf(f *os.File, at source.Position, from, to int64) []byte {
+func rangeOf(f contents, at source.Position, from, to int64) []byte {
 	if !printMatches(f, &at) {
 		return nil
 	}

@@ -3,6 +3,7 @@ package file
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -12,6 +13,15 @@ import (
 )
 
 const (
+	// longPass is how long a pass over what events named may take without a rest, eventShare how many times its own
+	// length the rest is.
+	longPass   = 5 * time.Millisecond
+	eventShare = 4
+	// relistTicks is after how many ticks a folder is listed although it seems unchanged (a minute at the default
+	// period): not every file system tells.
+	relistTicks = 240
+	// firstTick is the tick of the first scan, so late that what happened before it has a tick too.
+	firstTick = 1 << 16
 	// scanShare bounds the part of the time that polling takes: a scan is followed by so many times its own length.
 	scanShare = 20
 	// eventBuffer is how many wake-ups wait while the tracker looks; beyond it the kernel's own queue fills.
@@ -32,8 +42,7 @@ func (s *Set) Run(ctx context.Context) error {
 		defer func() { _ = watcher.Close() }()
 		events, failures = watcher.Events, watcher.Errors
 	}
-	took, err := s.begin(watcher)
-	if err != nil {
+	if err := s.begin(watcher); err != nil {
 		return err
 	}
 	defer s.end()
@@ -45,39 +54,67 @@ func (s *Set) Run(ctx context.Context) error {
 			h.drop()
 		}
 	}()
-	timer := time.NewTimer(max(s.poll, scanShare*took))
+	timer := time.NewTimer(s.poll)
 	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case h, ok := <-hints:
-			if ok {
-				s.handle(h, hints)
+			if ok && !rest(ctx, s.handle(h, hints)) {
+				return nil
 			}
 			continue
 		case err := <-failures:
 			if !errors.Is(err, fsnotify.ErrEventOverflow) {
 				s.log.Warn("file_watch_failed", slog.Any("reason", err))
 			}
+			s.missedEvents()
 		case <-timer.C:
+			select { // what is waiting to be told tells more than a look
+			case h, ok := <-hints:
+				if ok {
+					s.handle(h, hints)
+				}
+			default:
+			}
 		}
-		timer.Reset(max(s.poll, scanShare*s.scan()))
+		timer.Reset(max(s.poll, scanShare*s.turn()))
+	}
+}
+
+// rest waits after a pass over what events named, where it took long, so that very many events in a very wide folder do
+// not take all of a core: they gather meanwhile. It is false when ctx ended.
+func rest(ctx context.Context, took time.Duration) bool {
+	if took < longPass {
+		return true
+	}
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(eventShare * took):
+		return true
 	}
 }
 
 // begin takes stock of what exists.
-func (s *Set) begin(w *fsnotify.Watcher) (time.Duration, error) {
+func (s *Set) begin(w *fsnotify.Watcher) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.watcher != nil || s.running {
-		return 0, errors.New("run file source: it runs or ran already")
+		return errors.New("run file source: it runs or ran already")
 	}
 	s.watcher, s.running, s.first, s.started = w, true, true, time.Now()
-	took := s.scanLocked()
+	s.tick = firstTick
+	for i := range s.globs {
+		f := s.folderLocked(s.globs[i].base)
+		f.base, f.search, f.again = true, true, true
+		s.watchLocked(f.dir)
+	}
+	s.scanLocked()
 	s.first = false
 	close(s.ready)
-	return took, nil
+	return nil
 }
 
 // end lets go of every file; readers keep what they hold.
@@ -100,7 +137,33 @@ func (s *Set) end() {
 	clear(s.tracks)
 	clear(s.folders)
 	clear(s.draining)
+	clear(s.seeking)
+	clear(s.held)
 	clear(s.links)
+	s.looks, s.visits = agenda[*track]{}, agenda[*folder]{}
+}
+
+// turn looks at what is due in the next tick and returns how long that took. A tick is as long as the period of
+// polling, or longer where the looks of one take more than a scanShare-th of it.
+func (s *Set) turn() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	began := time.Now()
+	s.tick++
+	dirty := map[*track]struct{}{}
+	dirs := map[string]bool{}
+	for _, t := range s.looks.take(s.tick) {
+		if t.due == s.tick {
+			dirty[t] = struct{}{}
+		}
+	}
+	for _, f := range s.visits.take(s.tick) {
+		if f.due == s.tick {
+			s.visitLocked(f, dirs)
+		}
+	}
+	s.lookRoundLocked(dirty, dirs)
+	return time.Since(began)
 }
 
 // scan looks at everything and returns how long that took.
@@ -114,60 +177,120 @@ func (s *Set) scanLocked() time.Duration {
 	began := time.Now()
 	dirty := map[*track]struct{}{}
 	dirs := map[string]bool{}
-	clear(s.problems)
-	for i := range s.globs {
-		g := &s.globs[i]
-		s.watchLocked(g.base)
-		paths, err := g.search()
-		if err != nil {
-			s.problems[g.name(g.pattern)] = err.Error()
-		}
-		for _, path := range paths {
-			s.admitLocked(g, path)
-		}
-	}
-	for path, t := range s.tracks {
+	for _, t := range s.tracks {
 		dirty[t] = struct{}{}
-		s.folderLocked(filepath.Dir(path))
 	}
-	for dir, f := range s.folders {
-		if s.staleLocked(f) {
-			dirs[dir] = true
+	for _, f := range s.folders {
+		s.visitLocked(f, dirs)
+	}
+	s.lookRoundLocked(dirty, dirs)
+	return time.Since(began)
+}
+
+// lookRoundLocked looks at the given tracks and folders, and at the folders that are found in them.
+func (s *Set) lookRoundLocked(dirty map[*track]struct{}, dirs map[string]bool) {
+	for {
+		s.passLocked(dirty, dirs)
+		if len(s.found) == 0 {
+			break
 		}
+		dirty, dirs = nil, map[string]bool{}
+		for _, f := range s.found {
+			dirs[f.dir] = true
+		}
+		s.found = nil
 	}
-	s.passLocked(dirty, dirs)
 	s.drainLocked()
 	s.tellChangesLocked()
 	s.replay.rest(false)
-	return time.Since(began)
+}
+
+// visitLocked looks whether a folder has to be listed, adds it to dirs then, and enters the next visit.
+func (s *Set) visitLocked(f *folder, dirs map[string]bool) {
+	if f.base {
+		s.reachLocked(f)
+	}
+	switch stale, err := s.staleLocked(f); {
+	case stale:
+		dirs[f.dir] = true
+	case errors.Is(err, os.ErrNotExist) && !f.base && len(f.tracks) == 0:
+		f.forget()
+		delete(s.folders, f.dir)
+		f.due = 0
+		return
+	}
+	s.scheduleFolderLocked(f)
+}
+
+// scheduleFolderLocked enters the next visit of a folder.
+func (s *Set) scheduleFolderLocked(f *folder) {
+	soon := wait(s.tick - f.changed)
+	if f.base || f.again || len(f.differ) > 0 || f.waiting() {
+		soon = 1
+	}
+	if due := s.tick + soon; f.due != due {
+		f.due = due
+		s.visits.put(f, due)
+	}
+}
+
+// waiting says whether siblings wait open.
+func (f *folder) waiting() bool {
+	for _, b := range f.siblings {
+		if b.open != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// reachLocked looks whether the base of a glob can be searched.
+func (s *Set) reachLocked(f *folder) {
+	for i := range s.globs {
+		g := s.globs[i]
+		if g.base != f.dir {
+			continue
+		}
+		name := g.name(g.pattern)
+		if err := g.reach(); err != nil {
+			s.problemLocked(name, err.Error())
+			f.again = true // it is listed as soon as it can be
+		} else {
+			s.problemLocked(name, "")
+		}
+	}
 }
 
 // admitLocked follows a path that a glob found.
 func (s *Set) admitLocked(g *glob, path string) *track {
 	t := s.tracks[path]
 	if t == nil && !s.shadow(path) {
-		t = &track{path: path, source: g.name(path)}
-		s.tracks[path] = t
+		t = s.newTrackLocked(path, g.name(path))
 	}
 	return t
 }
 
-// staleLocked says whether a folder may have siblings that were not collected.
-func (s *Set) staleLocked(f *folder) bool {
-	if f.again || f.looked.Sub(f.mtime) < dirSlack {
-		return true
-	}
-	for _, b := range f.siblings {
-		if b.open != nil {
-			return true
-		}
+// staleLocked says whether a folder may have names that were not collected. The error is that of the look.
+func (s *Set) staleLocked(f *folder) (bool, error) {
+	if f.again || f.looked.Sub(f.mtime) < dirSlack || f.waiting() || time.Since(f.looked) > relistTicks*s.poll {
+		return true, nil
 	}
 	info, err := os.Stat(f.dir)
-	return err == nil && !info.ModTime().Equal(f.mtime)
+	return err == nil && !info.ModTime().Equal(f.mtime), err
 }
 
-// handle looks at what a hint and all that wait behind it name.
-func (s *Set) handle(h hint, more <-chan hint) {
+// missedEvents notes that events were lost: everything is looked at again, and what vanished meanwhile may have been
+// written to before.
+func (s *Set) missedEvents() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.missed = s.tick
+	s.scanLocked()
+}
+
+// handle looks at what a hint and all that wait behind it name, and returns how long that took.
+func (s *Set) handle(h hint, more <-chan hint) time.Duration {
+	began := time.Now()
 	names := map[string]fsnotify.Op{h.Name: h.Op}
 	caught := []hint{h}
 	for len(names) < maxEvents && len(caught) < maxCaught {
@@ -196,18 +319,34 @@ func (s *Set) handle(h hint, more <-chan hint) {
 		s.touchedLocked(name, op, dirty, dirs)
 	}
 	s.passLocked(dirty, dirs)
-	if len(dirs) > 0 {
-		s.tellChangesLocked()
+	for len(s.found) > 0 {
+		dirs := map[string]bool{}
+		for _, f := range s.found {
+			dirs[f.dir] = true
+		}
+		s.found = nil
+		s.passLocked(nil, dirs)
 	}
+	s.tellChangesLocked()
+	if len(s.tracks) <= narrow {
+		return 0 // it took long because others were busy
+	}
+	return time.Since(began)
 }
 
 // touchedLocked adds what an event concerns to the tracks and folders of a pass.
 func (s *Set) touchedLocked(name string, op fsnotify.Op, dirty map[*track]struct{}, dirs map[string]bool) {
 	t := s.trackForLocked(name, op)
+	lost := op.Has(fsnotify.Rename) || op.Has(fsnotify.Remove)
+	if f := s.folders[name]; f != nil && lost {
+		f.watched = false
+		dirs[name] = true
+	}
 	dir := filepath.Dir(name)
-	named := op.Has(fsnotify.Create) || op.Has(fsnotify.Rename) || op.Has(fsnotify.Remove)
+	named := lost || op.Has(fsnotify.Create)
 	if t != nil {
 		dirty[t] = struct{}{}
+		t.written = t.written || op.Has(fsnotify.Write) || op.Has(fsnotify.Rename)
 		if named {
 			dirs[dir] = true
 		}
@@ -223,13 +362,15 @@ func (s *Set) touchedLocked(name string, op fsnotify.Op, dirty map[*track]struct
 	s.drainLocked()
 }
 
-// trackForLocked returns the track that an event concerns, a new one where a file appeared that a glob allows.
+// trackForLocked returns the track that an event concerns, a new one where a file appeared that a glob allows. A folder
+// that appeared is searched where a glob leads into it.
 func (s *Set) trackForLocked(name string, op fsnotify.Op) *track {
 	t := s.tracks[name]
 	if t == nil {
 		t = s.links[name]
 	}
 	if t == nil && op.Has(fsnotify.Create) {
+		s.descendLocked(name, fs.ModeIrregular)
 		if g := s.globFor(name); g != nil {
 			t = s.admitLocked(g, name)
 		}

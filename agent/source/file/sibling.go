@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"sort"
 	"time"
 )
@@ -26,10 +25,19 @@ type folder struct {
 	siblings
 	looked time.Time // when the siblings were collected last
 	mtime  time.Time // of the directory at that time
-	again  bool      // a sibling was empty or may be a copy in progress
+	again  bool      // a sibling was empty or may be a copy in progress, or the listing failed
 	// families are the siblings by their track, by age, as long as there are so many tracks; nil after a change.
 	families map[*track][]*sibling
-	tracks   int
+	known    int
+
+	tracks []*track // the followed paths that lie in it
+	differ []*track // those of them that the last listings showed something new of
+	round  uint32   // the number of the last listing
+	search bool     // a glob may find files or folders in it
+	base   bool     // it is the base of a glob
+	dev    uint64
+	// changed is the tick of its last change, due that of the next look.
+	changed, due uint32
 }
 
 // siblings are rotated files by identity.
@@ -66,8 +74,9 @@ func (f *folder) forget() {
 func (s *Set) folderLocked(dir string) *folder {
 	f := s.folders[dir]
 	if f == nil {
-		f = &folder{dir: dir, siblings: siblings{}}
+		f = &folder{dir: dir, siblings: siblings{}, changed: s.tick}
 		s.folders[dir] = f
+		s.scheduleFolderLocked(f)
 	}
 	return f
 }
@@ -77,7 +86,12 @@ func (s *Set) collectLocked(f *folder) {
 	for range maxRounds { // a listing may miss what is renamed meanwhile
 		info, err := os.Stat(f.dir)
 		if err != nil {
+			f.differ = append(f.differ[:0], f.tracks...)
 			return
+		}
+		f.dev, _ = identity(info)
+		if !f.mtime.Equal(info.ModTime()) {
+			f.changed = s.tick
 		}
 		s.listLocked(f)
 		if f.mtime = info.ModTime(); f.mtime.Equal(modified(f.dir)) {
@@ -96,21 +110,11 @@ func modified(path string) time.Time {
 
 func (s *Set) listLocked(f *folder) {
 	f.looked, f.again, f.families = time.Now(), false, nil
-	entries, err := os.ReadDir(f.dir)
-	if err != nil && len(entries) == 0 {
-		return
-	}
 	for _, b := range f.siblings {
 		b.seen = false
 	}
-	for _, e := range entries {
-		path := filepath.Join(f.dir, e.Name())
-		if !e.Type().IsRegular() || s.familyLocked(path) == nil {
-			continue
-		}
-		if info, err := e.Info(); err == nil && info.Mode().IsRegular() {
-			s.siblingLocked(f, path, info)
-		}
+	if !s.namesLocked(f) {
+		return
 	}
 	for id, b := range f.siblings {
 		// One that waits open is kept: it may be a copy that was compressed and removed at once. The rest is kept for
@@ -146,7 +150,7 @@ func (s *Set) siblingLocked(f *folder, path string, info fs.FileInfo) {
 
 // meetLocked brings what is known of one sibling up to date with its open file, which it takes over.
 func (s *Set) meetLocked(f *folder, path string, file *os.File, info fs.FileInfo) {
-	h := newHandle(file)
+	h := s.newHandle(file)
 	defer h.release()
 	f.families = nil
 	dev, ino := identity(info)
@@ -172,7 +176,7 @@ func (s *Set) meetLocked(f *folder, path string, file *os.File, info fs.FileInfo
 }
 
 // newSiblingLocked says whether a sibling that was not known holds something that may have to be read.
-func (s *Set) newSiblingLocked(f *folder, id fileID, file *os.File, info fs.FileInfo) bool {
+func (s *Set) newSiblingLocked(f *folder, id fileID, file contents, info fs.FileInfo) bool {
 	if s.first || info.ModTime().Before(s.started.Add(-dirSlack)) { // files are stamped by a coarse clock
 		return false
 	}
@@ -180,20 +184,15 @@ func (s *Set) newSiblingLocked(f *folder, id fileID, file *os.File, info fs.File
 }
 
 // heldLocked returns the generation that is followed under the identity and begins as the file does.
-func (s *Set) heldLocked(id fileID, file *os.File) *generation {
+func (s *Set) heldLocked(id fileID, file contents) *generation {
 	is := func(g *generation) bool {
-		if g == nil || g.dev != id.dev || g.ino != id.ino {
+		if !g.bornWith(file) {
 			return false
 		}
 		h := g.head.Load()
-		return len(h.bytes) == 0 || h.begins(file)
+		return h.len() == 0 || h.begins(file)
 	}
-	for _, t := range s.tracks {
-		if is(t.gen) {
-			return t.gen
-		}
-	}
-	for g := range s.draining {
+	for g := s.held[id]; g != nil; g = g.twin {
 		if is(g) {
 			return g
 		}
@@ -226,20 +225,25 @@ func (s *Set) classifyLocked(f *folder) {
 		}
 	}
 	for t, family := range fresh {
-		sort.Slice(family, func(i, j int) bool { return family[i].before(family[j]) })
-		copies := s.copiesLocked(t, family, nil)
-		if t.gen != nil && len(copies) < len(family) && !t.gen.intact() {
-			f.again = true // it was truncated just now: the next look tells whether this is its copy
-			continue
-		}
-		for _, b := range family {
-			if copies[b] {
-				b.fresh, b.since = false, time.Now()
-			} else {
-				s.adoptLocked(b)
-			}
+		f.again = !s.classifyFamilyLocked(t, family) || f.again
+	}
+}
+
+// classifyFamilyLocked does it for the fresh siblings of one path. It is false where that cannot be said yet.
+func (s *Set) classifyFamilyLocked(t *track, family []*sibling) bool {
+	sort.Slice(family, func(i, j int) bool { return family[i].before(family[j]) })
+	copies := s.copiesLocked(t, family, nil)
+	if t.gen != nil && len(copies) < len(family) && !t.gen.intact() {
+		return false // it was truncated just now: the next look tells whether this is its copy
+	}
+	for _, b := range family {
+		if copies[b] {
+			b.fresh, b.since = false, time.Now()
+		} else if !s.copyOfSoughtLocked(t, b) {
+			s.adoptLocked(b)
 		}
 	}
+	return true
 }
 
 // before orders siblings by age, the oldest first: by the time of the last write, and by number where a coarse clock

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"os"
 	"time"
 
 	"github.com/spilelog/spile/wire"
@@ -23,7 +22,7 @@ type stream struct {
 }
 
 // newStream opens a compressed file and leaves out what lies before off. An error is told by the stream.
-func newStream(f *os.File, how format, lim limits, off int64) *stream {
+func newStream(f contents, how format, lim limits, off int64) *stream {
 	st := &stream{}
 	st.u, st.err = newUnpacker(f, how, lim)
 	if errors.Is(st.err, io.EOF) { // not even a header
@@ -202,7 +201,7 @@ func lastTime(data []byte, timeOf func([]byte) (time.Time, bool)) (time.Time, bo
 
 // peek reads the beginning of a compressed file: for its print, and, where timeOf is not nil, for the time of the first
 // line that has one. What it returns beside an error is good.
-func peek(f *os.File, how format, lim limits, timeOf func([]byte) (time.Time, bool)) (
+func peek(f contents, how format, lim limits, timeOf func([]byte) (time.Time, bool)) (
 	head []byte, first time.Time, timed bool, cost int, err error,
 ) {
 	u, err := newUnpacker(f, how, lim)

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"time"
 
 	"github.com/spilelog/spile/agent/source"
@@ -26,7 +25,7 @@ type match struct {
 type backward struct {
 	c       *cursor
 	chapter int
-	f       *os.File
+	f       contents
 	pos     int64 // lines before it are not looked at yet
 	floor   int64
 	matches []match // of the last block, the newest last

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"slices"
 	"sort"
@@ -18,15 +17,9 @@ const maxRounds = 8
 // forgetAfter is how long a path that is gone is remembered, so that siblings that appear late find their family.
 const forgetAfter = time.Minute
 
-// track is one path that a glob allows.
-type track struct {
-	path, source string
-	gen          *generation // what the path names now, nil where nothing can be read
-	link         string      // the file that the path led to at the last look, if it is a link
-	problem      string
-	denied       bool      // problem is that the rights are missing
-	gone         time.Time // when the path was first found missing
-}
+// narrow is the number of followed files up to which a pass over a folder looks at all of them. In a wider folder it
+// looks at those that the listing shows another file for, or none.
+const narrow = 128
 
 // passLocked brings the given tracks up to date, with the siblings of the folders in dirs. Siblings are collected
 // before live files are looked at, so that the copy of a live file can be told from a file of its own.
@@ -42,7 +35,7 @@ func (s *Set) passLocked(dirty map[*track]struct{}, dirs map[string]bool) {
 		s.lookInLocked(dir)
 	}
 	for t := range dirty {
-		if !dirs[filepath.Dir(t.path)] {
+		if !dirs[t.folder.dir] || len(t.folder.tracks) > s.narrow {
 			s.lookLocked(t)
 		}
 	}
@@ -57,17 +50,25 @@ func (s *Set) passLocked(dirty map[*track]struct{}, dirs map[string]bool) {
 			s.lookInLocked(dir)
 		}
 	}
+	for g := range s.seeking {
+		s.drainOneLocked(g)
+	}
 	for f := range touched {
 		s.classifyLocked(f)
 	}
 	s.flushLocked()
 }
 
+// lookInLocked looks at the files of a folder that was just listed.
 func (s *Set) lookInLocked(dir string) {
-	for path, t := range s.tracks {
-		if filepath.Dir(path) == dir {
-			s.lookLocked(t)
-		}
+	f := s.folderLocked(dir)
+	some := f.differ
+	f.differ = nil
+	if len(f.tracks) <= s.narrow {
+		some = slices.Clone(f.tracks) // a look may forget one
+	}
+	for _, t := range some {
+		s.lookLocked(t)
 	}
 }
 
@@ -79,12 +80,8 @@ func (s *Set) flushLocked() {
 	if len(s.unseen) == 0 && len(s.live) == 0 {
 		return
 	}
-	current := map[*generation]bool{}
-	for _, t := range s.tracks {
-		current[t.gen] = true
-	}
 	for _, g := range s.live {
-		if !current[g] {
+		if g.names == 0 {
 			s.unseen = append(s.unseen, g)
 		}
 	}
@@ -99,7 +96,7 @@ func (s *Set) flushLocked() {
 		g.release()
 	}
 	for _, g := range s.live {
-		if current[g] {
+		if g.names > 0 {
 			s.arriveLocked(g)
 			g.release()
 		}
@@ -143,55 +140,84 @@ func (s *Set) publishDrainingLocked() {
 		}
 	}
 	s.grown = slices.DeleteFunc(s.grown, func(g *generation) bool {
-		_, draining := s.draining[g]
-		if draining {
+		if g.draining {
 			g.publish()
 			s.wakeLocked(g)
 		}
-		return draining
+		return g.draining
 	})
 }
 
 // lookLocked brings a track up to date with the file system.
 func (s *Set) lookLocked(t *track) {
-	file, info, err := s.resolve(t.path)
-	t.problem, t.denied = "", errors.Is(err, fs.ErrPermission)
-	switch {
-	case err != nil && errors.Is(err, fs.ErrNotExist):
-		s.missingLocked(t)
-		return
-	case t.denied:
-		t.problem = err.Error() // what is open goes on
-		return
-	case err != nil:
-		t.problem = err.Error()
-		s.leaveLocked(t)
-		return
+	for range maxRounds {
+		if s.lookOnceLocked(t) {
+			break // otherwise it was renamed meanwhile
+		}
 	}
-	t.gone = time.Time{}
+	t.written, t.looked = false, s.tick
+	if s.tracks[t.path] == t {
+		s.countLocked(t)
+		s.scheduleLocked(t)
+	}
+}
+
+// lookOnceLocked is false where the path led to another file before it could be opened.
+func (s *Set) lookOnceLocked(t *track) bool {
+	if st, err := lookAt(t.path); err == nil && t.gen != nil && t.plight == nil && st.unchanged(t.gen) {
+		t.gen.rest(s)
+		return true
+	}
+	file, st, err := s.resolve(t.path)
+	if err != nil && errors.Is(err, fs.ErrNotExist) {
+		t.ails(nil)
+		s.missingLocked(t)
+		return true
+	}
+	t.ails(err)
+	if err != nil {
+		if !t.denied { // what is open goes on otherwise
+			s.leaveLocked(t)
+		}
+		return true
+	}
+	t.missing(time.Time{})
 	s.followLinkLocked(t, file)
-	dev, ino := identity(info)
-	if t.gen != nil && t.gen.dev == dev && t.gen.ino == ino {
-		s.checkLocked(t)
-		return
+	if t.gen != nil && st.is(t.gen) {
+		return st.unchanged(t.gen) || s.checkLocked(t)
 	}
 	f, info, err := s.openFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false
+	}
 	if err != nil {
-		t.problem, t.denied = err.Error(), errors.Is(err, fs.ErrPermission)
+		t.ails(err)
 		s.leaveLocked(t)
-		return
+		return true
 	}
 	s.leaveLocked(t)
 	s.enterLocked(t, f, info)
+	return true
+}
+
+// scheduleLocked enters the next look at a track.
+func (s *Set) scheduleLocked(t *track) {
+	soon := wait(s.tick - t.changed)
+	if s.first { // the looks at what exists already are spread
+		soon = 1 + uint32(s.lastID)%soon
+	}
+	if due := s.tick + soon; t.due != due {
+		t.due = due
+		s.looks.put(t, due)
+	}
 }
 
 func (s *Set) missingLocked(t *track) {
 	s.leaveLocked(t)
-	if t.gone.IsZero() {
-		t.gone = time.Now()
-	} else if time.Since(t.gone) > forgetAfter {
-		delete(s.tracks, t.path)
-		delete(s.links, t.link)
+	if gone := t.unusual().gone; gone.IsZero() {
+		t.missing(time.Now())
+	} else if time.Since(gone) > forgetAfter {
+		s.forgetLocked(t)
 	}
 }
 
@@ -202,94 +228,45 @@ func (s *Set) followLinkLocked(t *track, file string) {
 		link = file
 		s.watchLocked(filepath.Dir(file))
 	}
-	if link == t.link {
+	p := t.unusual()
+	if link == p.link {
 		return
 	}
-	delete(s.links, t.link)
-	if t.link = link; link != "" {
+	delete(s.links, p.link)
+	p.link = link
+	t.suffer(p)
+	if link != "" {
 		s.links[link] = t
 	}
 }
 
-// enterLocked makes the open file the track's generation: one that is followed already under another name, or a new
-// one.
-func (s *Set) enterLocked(t *track, f *os.File, info fs.FileInfo) {
-	dev, ino := identity(info)
-	if g := s.heldLocked(fileID{dev, ino}, f); g != nil {
-		_ = f.Close()
-		t.gen = g.retain()
-		if _, ok := s.draining[g]; ok {
-			delete(s.draining, g)
-			g.release()
-		}
-		return
-	}
-	s.watchLocked(filepath.Dir(t.path))
-	t.gen = s.newGenerationLocked(t, newHandle(f), info)
-	s.growLocked(t.gen, f, info.Size())
-	s.live = append(s.live, t.gen.retain())
-	if !s.first {
-		s.rotated[filepath.Dir(t.path)] = true
-	}
-}
-
-func (s *Set) newGenerationLocked(t *track, h *handle, info fs.FileInfo) *generation {
-	s.lastID++
-	g := &generation{place: s.lastID, source: t.source, path: t.path, mtime: info.ModTime(), grown: time.Now()}
-	g.dev, g.ino = identity(info)
-	g.born = born(h.f)
-	g.handle.Store(h)
-	g.head.Store(newHead(0, nil))
-	g.refs.Store(1)
-	return g
-}
-
-// leaveLocked takes the track's generation, whose name is gone, to those that are read to their end.
-func (s *Set) leaveLocked(t *track) {
-	g := t.gen
-	if g == nil {
-		return
-	}
-	t.gen = nil
-	s.rotated[filepath.Dir(t.path)] = true
-	if s.trackOfLocked(g) != nil { // it has another name that a glob allows
-		g.release()
-		return
-	}
-	g.grown = time.Now()
-	s.draining[g] = struct{}{}
-	s.drainOneLocked(g)
-}
-
-// trackOfLocked returns a track whose live generation g is, nil where it is none's.
-func (s *Set) trackOfLocked(g *generation) *track {
-	if t := s.tracks[g.path]; t != nil && t.gen == g {
-		return t
-	}
-	for _, t := range s.tracks {
-		if t.gen == g {
-			return t
-		}
-	}
-	return nil
-}
-
-// checkLocked looks whether the track's file grew or was truncated.
-func (s *Set) checkLocked(t *track) {
+// checkLocked looks whether the track's file grew or was truncated. It is false where the path leads to another file by
+// now.
+func (s *Set) checkLocked(t *track) bool {
 	g := t.gen
 	h := g.handle.Load()
+	switch err := h.f.pin(); {
+	case errors.Is(err, errMoved), errors.Is(err, fs.ErrNotExist):
+		return false
+	case err != nil:
+		t.ails(err)
+		return true
+	}
+	defer h.f.unpin()
 	info, err := h.f.Stat()
 	if err != nil {
-		t.problem = fmt.Sprintf("look at %s: %v", t.path, err)
-		return
+		t.ails(fmt.Errorf("look at %s: %w", t.path, err))
+		return true
 	}
+	t.changed = s.tick
 	if !s.grewLocked(g, h.f, info) {
 		s.truncatedLocked(t, info)
 	}
+	return true
 }
 
 // grewLocked publishes what a file has more than at the last look; false says that it is not what it was.
-func (s *Set) grewLocked(g *generation, f *os.File, info fs.FileInfo) bool {
+func (s *Set) grewLocked(g *generation, f *lazyFile, info fs.FileInfo) bool {
 	size := g.seen
 	if info.Size() == size && info.ModTime().Equal(g.mtime) {
 		return true
@@ -305,7 +282,7 @@ func (s *Set) grewLocked(g *generation, f *os.File, info fs.FileInfo) bool {
 		if size == 0 && g.hollow { // another life may have passed since the truncation, and is to come before it
 			s.rotated[filepath.Dir(g.path)] = true
 		}
-		g.grown = time.Now()
+		g.grown = time.Since(s.started)
 	} else {
 		s.grown = append(s.grown, g) // the time is told after what came and went unseen before it
 	}
@@ -313,7 +290,7 @@ func (s *Set) grewLocked(g *generation, f *os.File, info fs.FileInfo) bool {
 	return true
 }
 
-func (s *Set) growLocked(g *generation, f *os.File, size int64) bool {
+func (s *Set) growLocked(g *generation, f *lazyFile, size int64) bool {
 	if size > g.seen {
 		if !g.grow(f, size) {
 			return false
@@ -333,17 +310,24 @@ func (s *Set) drainLocked() {
 
 func (s *Set) drainOneLocked(g *generation) {
 	h := g.handle.Load()
+	if err := h.f.pin(); err != nil && !s.regainLocked(g) {
+		s.seekLocked(g)
+		return
+	} else if err != nil && h.f.pin() != nil {
+		return
+	}
+	defer h.f.unpin()
+	delete(s.seeking, g)
 	info, err := h.f.Stat()
 	if err == nil && !s.grewLocked(g, h.f, info) {
 		s.sealTruncatedLocked(g)
-	} else if time.Since(g.grown) >= s.rotateWait {
+	} else if time.Since(s.started)-g.grown >= s.rotateWait {
 		g.publish()
 		g.sealed.Store(true)
 		s.wakeLocked(g)
 	}
 	if g.sealed.Load() {
-		delete(s.draining, g)
-		g.release()
+		s.drainedLocked(g)
 	}
 }
 

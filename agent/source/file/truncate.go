@@ -1,10 +1,8 @@
 package file
 
 import (
-	"bytes"
 	"io/fs"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -29,7 +27,7 @@ func (s *Set) truncatedLocked(t *track, info fs.FileInfo) {
 	if now, err := h.f.Stat(); err == nil {
 		info = now // the search for a copy took its time
 	}
-	t.gen = s.newGenerationLocked(t, h, info)
+	s.leadLocked(t, s.newGenerationLocked(t, h, info))
 	t.gen.hollow = true
 	s.growLocked(t.gen, h.f, info.Size())
 	s.live = append(s.live, t.gen.retain())
@@ -117,7 +115,7 @@ func (s *Set) copyLocked(f *folder, g *generation) (copied *handle, size int64, 
 func (s *Set) mayCopyLocked(g *generation, b *sibling) bool {
 	t := s.familyLocked(b.path)
 	return t != nil && t.path == g.path && (b.of == 0 || b.of == g.place) &&
-		startsAlike(g.head.Load().start(), b.head)
+		g.head.Load().like(b.head)
 }
 
 // copiesLocked are the siblings, of those given but not known, that are copies of what a track's file has now. What is
@@ -160,14 +158,11 @@ func (g *generation) likelier(a, b *sibling) bool {
 }
 
 // continues says whether the file has what was seen last of g, as far as it reaches.
-func (g *generation) continues(f *os.File, size int64) bool {
-	seen := g.seen
-	if size < seen {
+func (g *generation) continues(f contents, size int64) bool {
+	if size < g.seen {
 		return true // copied before the last growth; readers compare what they need
 	}
-	b := make([]byte, len(g.mark))
-	n, _ := f.ReadAt(b, seen-int64(len(b)))
-	return n == len(b) && bytes.Equal(b, g.mark)
+	return g.marked(f)
 }
 
 // reopen opens a sibling again by its name, unless it waits open; nil where it is another file by now.
@@ -183,5 +178,5 @@ func (s *Set) reopen(b *sibling) *handle {
 		_ = f.Close()
 		return nil
 	}
-	return newHandle(f)
+	return s.newHandle(f)
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/klauspost/compress/gzip"
@@ -81,7 +80,7 @@ type unpacker struct {
 }
 
 // newUnpacker begins to read a file, which must stay open until the unpacker is closed.
-func newUnpacker(f *os.File, how format, lim limits) (*unpacker, error) {
+func newUnpacker(f contents, how format, lim limits) (*unpacker, error) {
 	u := &unpacker{lim: lim, close: func() {}}
 	u.in.in = io.NewSectionReader(f, 0, 1<<62)
 	switch how {
@@ -106,7 +105,7 @@ func newUnpacker(f *os.File, how format, lim limits) (*unpacker, error) {
 }
 
 // zstdCost is about what the decoder of a file holds, by the window that the first frame names.
-func zstdCost(f *os.File, lim limits) int {
+func zstdCost(f contents, lim limits) int {
 	var h zstd.Header
 	head := make([]byte, zstd.HeaderMaxSize)
 	n, _ := f.ReadAt(head, 0)
