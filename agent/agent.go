@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime/debug"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
@@ -20,6 +21,11 @@ import (
 
 // encoderWindow is the window of the batch encoder: more than a batch is long, and little memory.
 const encoderWindow = 256 << 10
+
+// collectAt is the growth of the heap in percent after which garbage is collected, unless the environment says
+// otherwise. What lives on the heap is mostly what is known of each file, and there may be very many; what is thrown
+// away is little beside it.
+const collectAt = 40
 
 // nameForm is what an agent's name may look like.
 var nameForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
@@ -117,6 +123,9 @@ func (c *Config) check() error {
 // Run enrols the agent if it is not yet, and works until ctx ends. It then returns nil; an error means that going on
 // is of no use, as when the name is taken (a *wire.Error is in the chain).
 func (a *Agent) Run(ctx context.Context) error {
+	if os.Getenv("GOGC") == "" {
+		defer debug.SetGCPercent(debug.SetGCPercent(collectAt))
+	}
 	lock, err := a.claim()
 	if err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"maps"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -85,6 +86,7 @@ func (c *counter) run(ctx context.Context) error {
 		return err
 	}
 	c.save()
+	debug.FreeOSMemory() // to take stock of very many files takes more than to follow them
 	timer := time.NewTimer(c.every)
 	defer timer.Stop()
 	more := make(chan struct{})
