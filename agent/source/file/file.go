@@ -12,9 +12,9 @@
 //
 // There may be very many files. Of those that have names only so many are open at once (Options.MaxOpen), and what is
 // kept of a quiet one is small. A file that was closed is found again by its identity: under its name, or in its folder
-// under whatever name it was rotated to. Where that cannot be, what may have been written since the last look is told as
-// a gap of unknown size, unless the events of its folder show that nothing was. A file of which a descriptor is held is
-// read to its end whatever becomes of its name.
+// under whatever name it was rotated to. Where that cannot be, what may have been written since the last look is told
+// as a gap of unknown size, unless the events of its folder show that nothing was. A file of which a descriptor is held
+// is read to its end whatever becomes of its name.
 //
 // History lies in the live files and in their rotated siblings, compressed ones (gzip and zstd) included. A reader
 // opens at its beginning all that its history may need, so that no later rotation takes anything away or brings it

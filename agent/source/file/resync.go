@@ -22,22 +22,25 @@ func (s *Set) resync(c *cursor) {
 		s.drainOneLocked(g)
 	}
 	if !g.sealed.Load() && h.f.pin() == nil {
-		there := c.stillThere(h)
-		info, err := h.f.Stat()
+		s.resyncOpenLocked(c, h)
 		h.f.unpin()
-		if t = s.trackOfLocked(g); there {
-			t = nil
-		}
-		switch {
-		case there:
-		case t != nil && err == nil:
-			s.truncatedLocked(t, info)
-		case g.draining:
-			s.sealTruncatedLocked(g)
-			s.drainedLocked(g)
-		}
 	}
 	s.passLocked(nil, nil)
+}
+
+// resyncOpenLocked ends a generation whose open file has not what the cursor saw in it.
+func (s *Set) resyncOpenLocked(c *cursor, h *handle) {
+	if c.stillThere(h) {
+		return
+	}
+	g := c.gen
+	info, err := h.f.Stat()
+	if t := s.trackOfLocked(g); t != nil && err == nil {
+		s.truncatedLocked(t, info)
+	} else if g.draining {
+		s.sealTruncatedLocked(g)
+		s.drainedLocked(g)
+	}
 }
 
 // stillThere says whether the file has what the cursor saw before the offset where it reads on.
