@@ -30,7 +30,7 @@ func (v *viewer) started() *wire.Control {
 func (v *viewer) gap(n, to uint64, reason string) *wire.Control {
 	return &wire.Control{
 		Event: wire.EventGap, Agent: v.tap.agent, Epoch: epoch, From: to - n + 1, To: to, Count: n,
-		Unit: wire.UnitEvents, Reason: reason,
+		Unit: wire.UnitEvents, Reason: reason, Stage: wire.StageOfGap(reason, wire.UnitEvents),
 	}
 }
 
@@ -38,7 +38,7 @@ func (v *viewer) gap(n, to uint64, reason string) *wire.Control {
 func (v *viewer) cutHistory() *wire.Control {
 	return &wire.Control{
 		Event: wire.EventGap, Agent: v.tap.agent, Epoch: epoch, Unit: wire.UnitEvents, AtLeast: true,
-		Reason: wire.ReasonPositionLost,
+		Reason: wire.ReasonPositionLost, Stage: wire.StageOfGap(wire.ReasonPositionLost, wire.UnitEvents),
 	}
 }
 
