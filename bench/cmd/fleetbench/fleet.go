@@ -1,163 +1,35 @@
 package main
 
 import (
-	"bytes"
-	"context"
-	"encoding/json"
-	"fmt"
-	"io"
-	"net"
-	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
-	"syscall"
 	"time"
 
-	"github.com/coder/websocket"
+	"github.com/spilelog/spile/bench/fleet"
 )
 
-// startLimit bounds how long a process may take to be there.
+// startLimit bounds how long the agent may take to be online.
 const startLimit = 20 * time.Second
 
-// fleet is a server and an agent that follows one file.
-type fleet struct {
-	dir, url, token, log string
-	procs                []*exec.Cmd
+// follower is a fleet whose agent follows one file.
+type follower struct {
+	*fleet.Fleet
+	log string
 }
 
-// newFleet builds the program if need be and starts the processes.
-func newFleet(spile string) (*fleet, error) {
-	dir, err := os.MkdirTemp("", "fleetbench-")
+// newFollower starts one.
+func newFollower(spile string) (*follower, error) {
+	one, err := fleet.New(spile, "")
 	if err != nil {
 		return nil, err
 	}
-	f := &fleet{dir: dir, log: filepath.Join(dir, "app.log")}
-	if spile == "" {
-		spile = filepath.Join(dir, "spile")
-		build := exec.Command("go", "build", "-o", spile, "./cmd/spile")
-		build.Dir = ".."
-		if out, err := build.CombinedOutput(); err != nil {
-			return nil, fmt.Errorf("build: %w: %s", err, out)
-		}
+	f := &follower{Fleet: one, log: filepath.Join(one.Dir, "app.log")}
+	if err = os.WriteFile(f.log, nil, 0o644); err == nil {
+		_, err = f.StartAgent(f.log, startLimit)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
+		f.Close()
 		return nil, err
 	}
-	listen := l.Addr().String()
-	_ = l.Close()
-	f.url = "http://" + listen
-	data := filepath.Join(dir, "server")
-	if err := f.start(spile, "serve", "--listen", listen, "--data", data); err != nil {
-		return nil, err
-	}
-	if err := f.wait(func() bool { return f.get("/readyz", nil) == nil }); err != nil {
-		return nil, fmt.Errorf("server: %w", err)
-	}
-	token, err := os.ReadFile(filepath.Join(data, "admin.token"))
-	if err != nil {
-		return nil, err
-	}
-	f.token = strings.TrimSpace(string(token))
-	if err := os.WriteFile(f.log, nil, 0o644); err != nil {
-		return nil, err
-	}
-	if err := f.start(spile, "agent", "--server", f.url, "--name", "bench", "--data", filepath.Join(dir, "agent"),
-		"--enrol-token-file", filepath.Join(data, "enrol.token"), "--file", "app="+f.log); err != nil {
-		return nil, err
-	}
-	return f, f.wait(func() bool {
-		var a struct{ Status string }
-		return f.get("/api/v1/agents/bench", &a) == nil && a.Status == "online"
-	})
-}
-
-// start starts one process.
-func (f *fleet) start(name string, args ...string) error {
-	cmd := exec.Command(name, args...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := cmd.Start(); err != nil {
-		return err
-	}
-	f.procs = append(f.procs, cmd)
-	return nil
-}
-
-// close ends the processes and removes the folder.
-func (f *fleet) close() {
-	for _, p := range f.procs {
-		_ = p.Process.Kill()
-		_ = p.Wait()
-	}
-	_ = os.RemoveAll(f.dir)
-}
-
-// wait polls for what another process brings about.
-func (f *fleet) wait(cond func() bool) error {
-	for deadline := time.Now().Add(startLimit); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-		if cond() {
-			return nil
-		}
-	}
-	return fmt.Errorf("not there after %v", startLimit)
-}
-
-// get reads one resource into out.
-func (f *fleet) get(path string, out any) error { return f.call(http.MethodGet, path, nil, out) }
-
-// call makes one request.
-func (f *fleet) call(method, path string, in, out any) error {
-	body, err := json.Marshal(in)
-	if err != nil {
-		return err
-	}
-	req, err := http.NewRequest(method, f.url+path, bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Authorization", "Bearer "+f.token)
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	data, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return err
-	}
-	if resp.StatusCode >= 300 {
-		return fmt.Errorf("%s %s: %s: %s", method, path, resp.Status, data)
-	}
-	if out == nil {
-		return nil
-	}
-	return json.Unmarshal(data, out)
-}
-
-// watch starts a session and connects a viewer that takes batches.
-func (f *fleet) watch(ctx context.Context, mode string) (*websocket.Conn, string, error) {
-	var s struct {
-		ID string `json:"session_id"`
-	}
-	err := f.call(http.MethodPost, "/api/v1/stream/start",
-		map[string]any{"agent_id": "bench", "mode": mode, "timeout_seconds": 600}, &s)
-	if err != nil {
-		return nil, "", err
-	}
-	conn, _, err := websocket.Dial(ctx, f.url+"/api/v1/stream/ws/"+s.ID+"?batch=1&events=all", &websocket.DialOptions{
-		HTTPHeader: http.Header{"Authorization": {"Bearer " + f.token}},
-	})
-	if err != nil {
-		return nil, "", err
-	}
-	conn.SetReadLimit(64 << 20)
-	return conn, s.ID, nil
-}
-
-// stop ends a session.
-func (f *fleet) stop(id string) error {
-	return f.call(http.MethodPost, "/api/v1/stream/stop", map[string]any{"session_id": id}, nil)
+	return f, nil
 }

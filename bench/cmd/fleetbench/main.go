@@ -32,11 +32,11 @@ func main() {
 
 // run makes the fleet and prints the table.
 func run(s settings) error {
-	f, err := newFleet(s.spile)
+	f, err := newFollower(s.spile)
 	if err != nil {
 		return err
 	}
-	defer f.close()
+	defer f.Close()
 	fmt.Printf("%-44s %s\n", "run", "result")
 	latency, err := f.latency(1000, time.Duration(s.seconds)*time.Second)
 	if err != nil {

@@ -88,10 +88,10 @@ func stamps(d delays, data []byte) delays {
 }
 
 // latency measures from the write of a line to its arrival at a viewer.
-func (f *fleet) latency(rate int, length time.Duration) (delays, error) {
+func (f *follower) latency(rate int, length time.Duration) (delays, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), length+runLimit)
 	defer cancel()
-	conn, id, err := f.watch(ctx, "live")
+	conn, id, err := f.Watch(ctx, "live")
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +102,7 @@ func (f *fleet) latency(rate int, length time.Duration) (delays, error) {
 	wrote := make(chan error, 1)
 	go func() {
 		_, err := stampLines(f.log, rate, length)
-		_ = f.stop(id)
+		_ = f.Stop(id)
 		wrote <- err
 	}()
 	var d delays
@@ -130,7 +130,7 @@ func awaitStreaming(ctx context.Context, conn *websocket.Conn) error {
 }
 
 // tailLatency measures the same with tail -F.
-func (f *fleet) tailLatency(rate int, length time.Duration) (delays, error) {
+func (f *follower) tailLatency(rate int, length time.Duration) (delays, error) {
 	cmd := exec.Command("tail", "-n0", "-F", f.log)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -193,18 +193,18 @@ func plainLines(path string, n, rate int) (int64, error) {
 }
 
 // throughput passes rate lines a second to one viewer.
-func (f *fleet) throughput(mode string, rate, seconds int) (result, error) {
+func (f *follower) throughput(mode string, rate, seconds int) (result, error) {
 	return f.pass(mode, rate*seconds, rate)
 }
 
 // backlog passes n lines that are written as fast as the disk takes them.
-func (f *fleet) backlog(n int) (result, error) { return f.pass("complete", n, 0) }
+func (f *follower) backlog(n int) (result, error) { return f.pass("complete", n, 0) }
 
 // pass writes n lines and counts what a viewer gets.
-func (f *fleet) pass(mode string, n, rate int) (result, error) {
+func (f *follower) pass(mode string, n, rate int) (result, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*runLimit)
 	defer cancel()
-	conn, id, err := f.watch(ctx, mode)
+	conn, id, err := f.Watch(ctx, mode)
 	if err != nil {
 		return result{}, err
 	}
@@ -231,7 +231,7 @@ func (f *fleet) pass(mode string, n, rate int) (result, error) {
 	if err := <-wrote; err != nil {
 		return r, err
 	}
-	return r, f.stop(id)
+	return r, f.Stop(id)
 }
 
 // count adds the frames of one message.

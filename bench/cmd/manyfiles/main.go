@@ -49,11 +49,11 @@ func main() {
 
 // run makes files and fleet and prints the table.
 func run(s settings) error {
-	f, err := newFleet(&s)
+	f, err := newCrowd(&s)
 	if err != nil {
 		return err
 	}
-	defer f.close()
+	defer f.Close()
 	row := func(name, form string, args ...any) { fmt.Printf("%-34s %s\n", name, fmt.Sprintf(form, args...)) }
 	row("files, folders", "%d, %d", s.files, s.folders)
 	row("start to online", "%.2f s", f.online.Seconds())

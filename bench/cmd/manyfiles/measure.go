@@ -31,7 +31,7 @@ type usage struct {
 }
 
 // usage reads it from /proc.
-func (f *fleet) usage() (usage, error) {
+func (f *crowd) usage() (usage, error) {
 	var u usage
 	dir := filepath.Join("/proc", strconv.Itoa(f.agent))
 	stat, err := os.ReadFile(filepath.Join(dir, "stat"))
@@ -88,8 +88,8 @@ func (d delays) at(q float64) time.Duration {
 }
 
 // probe writes a line to one quiet file after another and waits for each at a viewer.
-func (f *fleet) probe(ctx context.Context, s *settings) (delays, error) {
-	conn, id, err := f.watch(ctx, "live")
+func (f *crowd) probe(ctx context.Context, s *settings) (delays, error) {
+	conn, id, err := f.Watch(ctx, "live")
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +111,7 @@ func (f *fleet) probe(ctx context.Context, s *settings) (delays, error) {
 		}
 		d = append(d, time.Since(began))
 	}
-	return d, f.stop(id)
+	return d, f.Stop(id)
 }
 
 func appendTo(path, text string) error {
@@ -146,13 +146,13 @@ func awaitStreaming(ctx context.Context, conn *websocket.Conn) error {
 }
 
 // busy writes lines to all files in turn and watches what the agent takes.
-func (f *fleet) busy(ctx context.Context, s *settings, row func(name, form string, args ...any)) error {
+func (f *crowd) busy(ctx context.Context, s *settings, row func(name, form string, args ...any)) error {
 	var seen int
-	done := make(chan error, 1)
+	done := make(chan struct{})
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	if s.session {
-		conn, _, err := f.watch(ctx, "live")
+		conn, _, err := f.Watch(ctx, "live")
 		if err != nil {
 			return err
 		}
@@ -164,7 +164,7 @@ func (f *fleet) busy(ctx context.Context, s *settings, row func(name, form strin
 			for {
 				_, data, err := conn.Read(ctx)
 				if err != nil {
-					done <- err
+					close(done)
 					return
 				}
 				seen += bytes.Count(data, []byte(`{"type":"log",`))
@@ -219,7 +219,7 @@ func (f *fleet) busy(ctx context.Context, s *settings, row func(name, form strin
 }
 
 // write appends lines to all files in turn and returns how many.
-func (f *fleet) write(s *settings) (int, error) {
+func (f *crowd) write(s *settings) (int, error) {
 	const perSecond = 100
 	files := make([]*os.File, min(len(f.logs), 10_000))
 	for i := range files {
