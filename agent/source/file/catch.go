@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"github.com/fsnotify/fsnotify"
 )
@@ -15,33 +16,51 @@ const (
 	maxShort = 1024
 )
 
-// hint is a wake-up, and the file that its name led to at that moment if that may soon be gone.
-type hint struct {
+// caught is a file that a name led to when an event told of it.
+type caught struct {
 	fsnotify.Event
 	file *os.File
 }
 
 // drop lets go of what nobody needs.
-func (h hint) drop() {
-	if h.file != nil {
-		_ = h.file.Close() // opened for reading only
-	}
+func (c caught) drop() { _ = c.file.Close() } // opened for reading only
+
+// catches are the files that are held open until the tracker looks. They do not wait with their events: whatever the
+// tracker does, it first takes what could be opened before, or it would not know later that it has dealt with it.
+type catches struct {
+	mu    sync.Mutex // guards files, also while one is opened; taken after Set.mu
+	files []caught
 }
 
-// catchAll passes events on as hints until ctx ends, and closes out then.
-func (s *Set) catchAll(ctx context.Context, events <-chan fsnotify.Event, out chan<- hint) {
+// take takes out all files that wanted accepts, in the order of their events.
+func (c *catches) take(wanted func(name string) bool) (out []caught) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var rest []caught
+	for _, one := range c.files {
+		if wanted(one.Name) {
+			out = append(out, one)
+		} else {
+			rest = append(rest, one)
+		}
+	}
+	c.files = rest
+	return out
+}
+
+// catchAll catches what events tell of and passes them on until ctx ends, and closes out then.
+func (s *Set) catchAll(ctx context.Context, events <-chan fsnotify.Event, out chan<- fsnotify.Event) {
 	defer close(out)
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case ev := <-events:
-			h := s.catch(ev, len(out) < maxCaught)
+			s.catch(ev)
 			select {
 			case <-ctx.Done():
-				h.drop()
 				return
-			case out <- h:
+			case out <- ev:
 			}
 		}
 	}
@@ -50,19 +69,38 @@ func (s *Set) catchAll(ctx context.Context, events <-chan fsnotify.Event, out ch
 // catch opens at once what appeared under a name that is followed, or that what is followed is rotated to. While the
 // tracker is busy, or waits for its turn, it may be gone from there: a file that lives no longer than it takes to wake
 // up and open it is lost, and nobody can know.
-func (s *Set) catch(ev fsnotify.Event, room bool) hint {
-	h := hint{Event: ev}
-	if room && ev.Has(fsnotify.Create) && (s.globFor(ev.Name) != nil || s.shadow(ev.Name)) {
-		h.file, _, _ = s.openFile(ev.Name) // the tracker tells why not
-	}
-	return h
-}
-
-// caughtLocked takes what a hint holds open.
-func (s *Set) caughtLocked(h hint, t *track) {
-	if h.file == nil {
+func (s *Set) catch(ev fsnotify.Event) {
+	if !ev.Has(fsnotify.Create) || s.globFor(ev.Name) == nil && !s.shadow(ev.Name) {
 		return
 	}
+	s.catches.mu.Lock()
+	defer s.catches.mu.Unlock()
+	if len(s.catches.files) >= maxCaught {
+		return
+	}
+	if f, _, err := s.openFile(ev.Name); err == nil { // the tracker tells why not
+		s.catches.files = append(s.catches.files, caught{ev, f})
+	}
+}
+
+// takeCaughtLocked takes all that was caught.
+func (s *Set) takeCaughtLocked() {
+	for _, c := range s.catches.take(func(string) bool { return true }) {
+		s.caughtLocked(c, s.trackForLocked(c.Name, c.Op))
+	}
+}
+
+// meetCaughtLocked takes what was caught of the siblings of a folder.
+func (s *Set) meetCaughtLocked(f *folder) {
+	for _, c := range s.catches.take(func(name string) bool {
+		return filepath.Dir(name) == f.dir && s.tracks[name] == nil && s.familyLocked(name) != nil
+	}) {
+		s.caughtLocked(c, nil)
+	}
+}
+
+// caughtLocked takes a file that was caught.
+func (s *Set) caughtLocked(h caught, t *track) {
 	info, err := h.file.Stat()
 	if err != nil {
 		h.drop()

@@ -6,37 +6,41 @@ import (
 	"testing"
 
 	"github.com/fsnotify/fsnotify"
+
+	"github.com/spilelog/spile/agent/source"
 )
 
-// made is the hint that a file appeared, as the watcher's goroutine gives it.
-func (r *rig) made(s *Set, name string) hint {
+// made is the hint that a file appeared, which is caught as the watcher's goroutine does it.
+func (r *rig) made(s *Set, name string) fsnotify.Event {
 	r.t.Helper()
-	h := s.catch(fsnotify.Event{Name: r.path(name), Op: fsnotify.Create}, true)
-	if h.file == nil {
+	ev := fsnotify.Event{Name: r.path(name), Op: fsnotify.Create}
+	had := len(s.catches.files)
+	s.catch(ev)
+	if len(s.catches.files) == had {
 		r.t.Fatalf("%s is not held", name)
 	}
-	return h
+	return ev
 }
 
 // TestShortLives wants files that are gone before the tracker looks, in their order.
 func TestShortLives(t *testing.T) {
 	tests := map[string]struct {
-		run  func(r *rig, s *Set) []hint
+		run  func(r *rig, s *Set) []fsnotify.Event
 		want []string
 	}{
 		"new-and-gone": {
-			run: func(r *rig, s *Set) []hint {
+			run: func(r *rig, s *Set) []fsnotify.Event {
 				r.write("new.log", "")
 				h := r.made(s, "new.log")
 				r.write("new.log", "a\n")
 				r.remove("new.log")
-				return []hint{h}
+				return []fsnotify.Event{h}
 			},
 			want: []string{"a"},
 		},
 		"made-anew-and-again": {
-			run: func(r *rig, s *Set) []hint {
-				var hints []hint
+			run: func(r *rig, s *Set) []fsnotify.Event {
+				var hints []fsnotify.Event
 				r.write("app.log", "a\n")
 				for _, text := range []string{"b\n", "c\n", "d\n"} {
 					r.tick()
@@ -49,33 +53,63 @@ func TestShortLives(t *testing.T) {
 			want: []string{"a", "b", "c", "d"},
 		},
 		"still-there": {
-			run: func(r *rig, s *Set) []hint {
+			run: func(r *rig, s *Set) []fsnotify.Event {
 				r.write("new.log", "a\n")
-				return []hint{r.made(s, "new.log"), r.made(s, "new.log")}
+				return []fsnotify.Event{r.made(s, "new.log"), r.made(s, "new.log")}
 			},
 			want: []string{"a"},
 		},
 		"known-by-another-name": {
-			run: func(r *rig, s *Set) []hint {
+			run: func(r *rig, s *Set) []fsnotify.Event {
 				r.write("app.log", "a\n")
 				r.rename("app.log", "app.log.1")
 				h := r.made(s, "app.log.1")
 				r.remove("app.log.1")
-				return []hint{h}
+				return []fsnotify.Event{h}
 			},
 			want: []string{"a"},
 		},
 		"copy-that-is-gone": {
-			run: func(r *rig, s *Set) []hint {
+			run: func(r *rig, s *Set) []fsnotify.Event {
 				r.write("app.log", "a\n")
 				r.copyTo("app.log", "app.log.1")
 				h := r.made(s, "app.log.1")
 				r.remove("app.log.1")
 				r.truncate("app.log")
 				r.write("app.log", "b\n")
-				return []hint{h}
+				return []fsnotify.Event{h}
 			},
 			want: []string{"a", "b"},
+		},
+		"copy-that-is-gone-before-its-hint": {
+			run: func(r *rig, s *Set) []fsnotify.Event {
+				r.write("app.log", "a\n")
+				s.scan()
+				r.copyTo("app.log", "app.log.1")
+				h := r.made(s, "app.log.1")
+				r.remove("app.log.1")
+				r.truncate("app.log")
+				r.write("app.log", "b\n")
+				s.mu.Lock()
+				s.lookLocked(s.tracks[r.path("app.log")]) // in the midst of a pass
+				s.passLocked(nil, nil)
+				s.mu.Unlock()
+				return []fsnotify.Event{h}
+			},
+			want: []string{"a", "b"},
+		},
+		"read-before-its-hint": {
+			run: func(r *rig, s *Set) []fsnotify.Event {
+				r.write("new.log", "a\n")
+				h := r.made(s, "new.log")
+				s.scan()
+				r.remove("new.log")
+				s.rotateWait = 0
+				s.scan()
+				s.scan()
+				return []fsnotify.Event{h}
+			},
+			want: []string{"a"},
 		},
 	}
 	for name, tt := range tests {
@@ -84,7 +118,7 @@ func TestShortLives(t *testing.T) {
 			s, rd := quietSet(t, r)
 			defer s.end()
 			defer func() { _ = rd.Close() }()
-			more := make(chan hint, eventBuffer)
+			more := make(chan fsnotify.Event, eventBuffer)
 			for _, h := range tt.run(r, s) {
 				more <- h
 			}
@@ -95,8 +129,9 @@ func TestShortLives(t *testing.T) {
 				s.scan()
 				drain(t, rd, &k)
 			}
-			if !slices.Equal(k.lines, tt.want) {
-				t.Errorf("lines %q, want %q", k.lines, tt.want)
+			lost := func(g source.Gap) bool { return g.Bytes > 0 }
+			if !slices.Equal(k.lines, tt.want) || slices.ContainsFunc(k.gaps, lost) {
+				t.Errorf("lines %q, gaps %v, want %q", k.lines, k.gaps, tt.want)
 			}
 		})
 	}
@@ -117,8 +152,8 @@ func TestCatchIsConfined(t *testing.T) {
 	}
 	r.write("other.txt", "text\n")
 	for _, name := range []string{"link.log", "other.txt", "missing.log"} {
-		if h := s.catch(fsnotify.Event{Name: r.path(name), Op: fsnotify.Create}, true); h.file != nil {
-			h.drop()
+		s.catch(fsnotify.Event{Name: r.path(name), Op: fsnotify.Create})
+		if len(s.catches.files) > 0 {
 			t.Errorf("%s is held", name)
 		}
 	}

@@ -83,6 +83,7 @@ type Set struct {
 	replay     replay
 	// openFiles are the open files; its lock is taken last.
 	openFiles *openFiles
+	catches   catches
 
 	// mu guards everything below, the tracker's fields of generations included.
 	mu       sync.Mutex

@@ -188,13 +188,9 @@ func (s *Set) pinOneLocked(f *folder, rel *relative, room bool) (*chapter, bool)
 		g.sealed.Store(true)
 		return ch, true
 	}
-	if t := rel.track; t.gen != nil && t.gen.copied(h.f, info) {
+	if copied, sure := rel.track.copied(h.f, info); copied || !sure || !g.grow(h.f, info.Size()) {
 		g.release()
-		return nil, true
-	}
-	if !g.grow(h.f, info.Size()) {
-		g.release()
-		return nil, false
+		return nil, copied
 	}
 	g.publish()
 	g.sibling = b
@@ -241,6 +237,16 @@ func (g *generation) copied(f *lazyFile, copied fs.FileInfo) bool {
 		return false // a life that was the same
 	}
 	return sameBytes(f, h.f, 0, copied.Size()) && sameBytes(f, h.f, copied.Size()-keepBuffer, copied.Size())
+}
+
+// copied says whether the file is a copy of what the track's file has now. That is not sure where the track's file was
+// truncated just now: the tracker will look for its copy.
+func (t *track) copied(f *lazyFile, info fs.FileInfo) (copied, sure bool) {
+	if t.gen == nil {
+		return false, true
+	}
+	copied = t.gen.copied(f, info)
+	return copied, copied || t.gen.intact()
 }
 
 // intact says whether the live file has what was last seen of it.

@@ -9,6 +9,7 @@ func (s *Set) resync(c *cursor) {
 	if h == nil || !s.running {
 		return
 	}
+	s.takeCaughtLocked()
 	if g.sealed.Load() {
 		s.regainSealedLocked(g)
 		return

@@ -34,7 +34,7 @@ const (
 func (s *Set) Run(ctx context.Context) error {
 	var events <-chan fsnotify.Event
 	var failures <-chan error
-	hints := make(chan hint, eventBuffer) // closed by catchAll
+	hints := make(chan fsnotify.Event, eventBuffer) // closed by catchAll
 	watcher, err := fsnotify.NewBufferedWatcher(eventBuffer)
 	if err != nil { // polling goes on without the hint
 		s.log.Warn("file_watch_failed", slog.Any("reason", err))
@@ -50,8 +50,8 @@ func (s *Set) Run(ctx context.Context) error {
 	go s.catchAll(ctx, events, hints)
 	defer func() {
 		cancel()
-		for h := range hints {
-			h.drop()
+		for range hints { // until nothing is caught any more
+			continue
 		}
 	}()
 	timer := time.NewTimer(s.poll)
@@ -122,6 +122,9 @@ func (s *Set) end() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.running = false
+	for _, c := range s.catches.take(func(string) bool { return true }) {
+		c.drop()
+	}
 	s.replay.rest(true)
 	for _, t := range s.tracks {
 		if t.gen != nil {
@@ -289,20 +292,16 @@ func (s *Set) missedEvents() {
 }
 
 // handle looks at what a hint and all that wait behind it name, and returns how long that took.
-func (s *Set) handle(h hint, more <-chan hint) time.Duration {
+func (s *Set) handle(h fsnotify.Event, more <-chan fsnotify.Event) time.Duration {
 	began := time.Now()
 	names := map[string]fsnotify.Op{h.Name: h.Op}
-	caught := []hint{h}
-	for len(names) < maxEvents && len(caught) < maxCaught {
+	for len(names) < maxEvents {
 		select {
 		case h, ok := <-more:
 			if !ok {
 				break
 			}
 			names[h.Name] |= h.Op
-			if h.file != nil {
-				caught = append(caught, h)
-			}
 			continue
 		default:
 		}
@@ -312,9 +311,7 @@ func (s *Set) handle(h hint, more <-chan hint) time.Duration {
 	defer s.mu.Unlock()
 	dirty := map[*track]struct{}{}
 	dirs := map[string]bool{}
-	for _, h := range caught {
-		s.caughtLocked(h, s.trackForLocked(h.Name, h.Op))
-	}
+	s.takeCaughtLocked()
 	for name, op := range names {
 		s.touchedLocked(name, op, dirty, dirs)
 	}

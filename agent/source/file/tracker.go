@@ -24,6 +24,7 @@ const narrow = 128
 // passLocked brings the given tracks up to date, with the siblings of the folders in dirs. Siblings are collected
 // before live files are looked at, so that the copy of a live file can be told from a file of its own.
 func (s *Set) passLocked(dirty map[*track]struct{}, dirs map[string]bool) {
+	s.takeCaughtLocked()
 	touched := map[*folder]struct{}{}
 	collect := func(dir string) {
 		f := s.folderLocked(dir)

@@ -70,6 +70,7 @@ func (g *generation) mayTear(cut time.Time, copied *handle) bool {
 func (s *Set) seekCopyLocked(f *folder, g *generation) (*handle, int64) {
 	for range maxRounds {
 		s.collectLocked(f)
+		s.meetCaughtLocked(f) // what the listing could not find any more
 		copied, size, missed := s.copyLocked(f, g)
 		if copied != nil || !missed {
 			return copied, size
