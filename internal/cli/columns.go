@@ -69,10 +69,17 @@ func ownColumns() []string {
 	}
 }
 
+// columnEvent is an event with its metadata taken apart once for all columns.
+type columnEvent struct {
+	*wire.Log
+	fields []field
+}
+
 // value is what a column shows of an event.
-func (c *column) value(s *view, log *wire.Log, timeLayout string) string {
+func (c *column) value(s *view, e *columnEvent, timeLayout string) string {
+	log := e.Log
 	if c.kind == columnMetadata {
-		f, _ := lookup(log.Metadata, c.name)
+		f, _ := lookup(e.fields, c.name)
 		return f.text()
 	}
 	switch c.name {
@@ -116,6 +123,7 @@ func newColumnPrinter(columns []column, pretty bool) *columnPrinter {
 }
 
 func (p *columnPrinter) append(dst []byte, s *view, log *wire.Log) []byte {
+	e := columnEvent{log, metadataFields(log.Metadata)}
 	layout := wire.TimeLayout
 	if p.pretty {
 		layout = clockLayout
@@ -127,7 +135,7 @@ func (p *columnPrinter) append(dst []byte, s *view, log *wire.Log) []byte {
 		} else if i > 0 {
 			dst = append(dst, ' ')
 		}
-		value := appendNeutral(nil, c.value(s, log, layout))
+		value := appendNeutral(nil, c.value(s, &e, layout))
 		if !p.pretty {
 			// A tab ends a column.
 			dst = append(dst, strings.ReplaceAll(string(value), "\t", `\t`)...)

@@ -38,8 +38,7 @@ func metadataFields(data json.RawMessage) []field {
 }
 
 // lookup finds the value of a key; one with dots reaches into objects where there is no such key itself.
-func lookup(data json.RawMessage, key string) (field, bool) {
-	fields := metadataFields(data)
+func lookup(fields []field, key string) (field, bool) {
 	for _, f := range fields {
 		if f.key == key {
 			return f, true
@@ -47,7 +46,7 @@ func lookup(data json.RawMessage, key string) (field, bool) {
 	}
 	for _, f := range fields {
 		if rest, ok := strings.CutPrefix(key, f.key+"."); ok {
-			if inner, ok := lookup(f.value, rest); ok {
+			if inner, ok := lookup(metadataFields(f.value), rest); ok {
 				return inner, true
 			}
 		}

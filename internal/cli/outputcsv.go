@@ -39,8 +39,9 @@ func (p *csvPrinter) head() []byte {
 }
 
 func (p *csvPrinter) append(dst []byte, s *view, log *wire.Log) []byte {
+	e := columnEvent{log, metadataFields(log.Metadata)}
 	for i := range p.columns {
-		p.row[i] = plainCell(p.columns[i].value(s, log, wire.TimeLayout))
+		p.row[i] = plainCell(p.columns[i].value(s, &e, wire.TimeLayout))
 	}
 	return p.line(dst)
 }
