@@ -1,5 +1,7 @@
-// The frames of a stream, as far as the page looks at them. They are what @spile/client hands out; written down here so
-// that the plain modules can be tested without it.
+// The frames of a stream, as far as the page looks at them, and wider than what @spile/client hands out where a server
+// of another version may say more.
+
+import type { AgentAccounts as WireAccounts, ViewerAccounts } from '@spile/client';
 
 export interface Log {
   type: 'log';
@@ -31,25 +33,9 @@ export interface Gap {
 /** Counts by reason; a server without any may say null. */
 export type Counts = Record<string, number | undefined> | null;
 
-export interface AgentAccounts {
-  seen: number;
-  filtered: number;
-  sampled: number;
-  redacted_away: number;
-  dropped: Counts;
-  sent: number;
-  pending: number;
-  lost_bytes: Counts;
-  truncated_lines: number;
-}
+export type { ViewerAccounts };
 
-export interface ViewerAccounts {
-  offered: number;
-  narrowed: number;
-  delivered: number;
-  gapped: number;
-  in_flight: number;
-}
+export type AgentAccounts = Omit<WireAccounts, 'dropped' | 'lost_bytes'> & { dropped: Counts; lost_bytes: Counts };
 
 export interface Accounts {
   agents: Record<string, AgentAccounts>;
