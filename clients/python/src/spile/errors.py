@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import ClassVar
 
 
 class SpileError(Exception):
@@ -120,12 +119,8 @@ _CLASSES: dict[str, type[SpileError]] = {
 }
 
 
-class _Passing:
-    """The codes of refusals that may be none a moment later."""
-
-    codes: ClassVar[frozenset[str]] = frozenset(
-        {"unavailable", "internal_error", "storage_failed", "rate_limited", "slow_viewer"}
-    )
+# The codes of refusals that may be none a moment later.
+_PASSING = frozenset({"unavailable", "internal_error", "storage_failed", "rate_limited", "slow_viewer"})
 
 
 def error_of(
@@ -153,4 +148,4 @@ def refusal(status: int, body: bytes, retry_after: str | None = None) -> SpileEr
 
 def passing(error: SpileError) -> bool:
     """Say whether an attempt that failed so may work later."""
-    return not error.from_server or error.code in _Passing.codes
+    return not error.from_server or error.code in _PASSING
