@@ -47,6 +47,7 @@ func cutLog(line []byte, log *wire.Log) bool {
 		raw := c.text()
 		log.Raw = &raw
 	}
+	log.Context = c.skip(`,"context":true`)
 	c.expect(`,"agent":`)
 	log.Agent = c.text()
 	c.expect(`,"epoch":`)

@@ -33,6 +33,8 @@ func FuzzCutLogAgreesWithJSON(f *testing.F) {
 		`"epoch":0,"seq":0}`))
 	f.Add([]byte(`{"type":"log","timestamp":"2024-01-15T10:00:00Z","level":"\u0041","source":"\\","message":"\"",` +
 		`"metadata":{},"raw":"x","agent":"a","epoch":01,"seq":18446744073709551615}`))
+	f.Add([]byte(`{"type":"log","timestamp":"2024-01-15T10:00:00Z","level":"INFO","source":"s","message":"m",` +
+		`"metadata":{},"context":true,"agent":"a","epoch":1,"seq":2}`))
 	f.Fuzz(func(t *testing.T, line []byte) {
 		got := wire.Log{Type: typeLog}
 		if !cutLog(line, &got) {

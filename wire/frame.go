@@ -13,6 +13,10 @@ type Log struct {
 	// Raw is the line's own bytes, RawBase64 the same where they are not UTF-8; only when the session asked for raw.
 	Raw       *string `json:"raw,omitempty"`
 	RawBase64 []byte  `json:"raw_base64,omitempty"`
+	// Context says that the line does not match itself and is sent for one nearby that does; only when the session asked
+	// for context. The metadata then has end_offset beside offset: a line whose offset is the end_offset of another one
+	// of the same agent and file follows directly on it.
+	Context bool `json:"context,omitempty"`
 	// Agent is the id of the agent, Epoch and Seq the place of the event in its numbering.
 	Agent string `json:"agent"`
 	Epoch uint64 `json:"epoch"`

@@ -13,6 +13,8 @@ const (
 	EndingWarning = 30 * time.Second
 	// MaxHistory bounds tail: the number of matching events that may be asked for before live.
 	MaxHistory = 100_000
+	// MaxContext bounds the lines before and those after a match.
+	MaxContext = 100
 	// MaxSessionAgents bounds the agents of one session.
 	MaxSessionAgents = 100
 	// MaxReason bounds the bytes of a session's reason.

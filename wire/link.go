@@ -79,6 +79,8 @@ type DesiredSession struct {
 	SinceMS int64 `json:"since_ms,omitempty"`
 	Tail    int   `json:"tail,omitempty"`
 	Raw     bool  `json:"raw,omitempty"`
+	// Context is how many lines around a match are sent.
+	Context Context `json:"context,omitzero"`
 	// AgeMS is how long ago the session started, so that since keeps its meaning for an agent that comes late.
 	AgeMS int64 `json:"age_ms,omitempty"`
 	// Epoch is the last epoch that the server knows of this agent in this session, 0 for none. An agent without a

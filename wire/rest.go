@@ -83,10 +83,19 @@ type StartRequest struct {
 	Since string `json:"since,omitempty"`
 	// Tail asks for the last so many matching events before live.
 	Tail int `json:"tail,omitempty"`
+	// Context asks for lines around those that match.
+	Context Context `json:"context,omitzero"`
 	// Raw asks for each line's own bytes in the frames.
 	Raw bool `json:"raw,omitempty"`
 	// Reason says why, for the record.
 	Reason string `json:"reason,omitempty"`
+}
+
+// Context is how many lines of the same file, at most [MaxContext] each, are sent before and after a line that matches,
+// as those of grep -B and -A. It does not reach from one file into another that took its place.
+type Context struct {
+	Before int `json:"before,omitempty"`
+	After  int `json:"after,omitempty"`
 }
 
 // StopRequest is the body of POST /stream/stop.
@@ -135,6 +144,7 @@ type Session struct {
 	Filters      Filters   `json:"filters"`
 	Since        string    `json:"since,omitempty"`
 	Tail         int       `json:"tail,omitempty"`
+	Context      Context   `json:"context,omitzero"`
 	Raw          bool      `json:"raw,omitempty"`
 	Reason       string    `json:"reason,omitempty"`
 	CreatedBy    string    `json:"created_by"`

@@ -14,6 +14,7 @@ import (
 
 // startFields are the members of a start.
 func startFields(s *wire.StartRequest) []field {
+	allowedContext := fmt.Sprintf("a whole number from 0 to %d", wire.MaxContext)
 	return []field{
 		{"agent_id", "a string: an agent's id or name", &s.AgentID},
 		{"agents", "a list of strings: agents' ids or names", &s.Agents},
@@ -28,6 +29,10 @@ func startFields(s *wire.StartRequest) []field {
 		{"mode", "a string: live or complete", &s.Mode},
 		{"since", "a string: a duration such as 10m, seconds such as 600, or an RFC 3339 time", &s.Since},
 		{"tail", fmt.Sprintf("a whole number from 0 to %d", wire.MaxHistory), &s.Tail},
+		{"context", "an object", []field{
+			{"before", allowedContext, &s.Context.Before},
+			{"after", allowedContext, &s.Context.After},
+		}},
 		{"raw", "true or false", &s.Raw},
 		{"reason", allowedText, &s.Reason},
 	}

@@ -151,7 +151,8 @@ func (m *Manager) Desired(ctx context.Context, agentID string) ([]wire.DesiredSe
 func desired(s store.Session, epoch uint64, left time.Duration) wire.DesiredSession {
 	return wire.DesiredSession{
 		ID: s.ID, RemainingMS: max(left.Milliseconds(), 1), Filters: s.Filters, Mode: s.Mode, SinceMS: s.SinceMS,
-		Tail: s.Tail, Raw: s.Raw, AgeMS: max(time.Since(s.StartedAt.Time).Milliseconds(), 0), Epoch: epoch,
+		Tail: s.Tail, Context: s.Context, Raw: s.Raw, AgeMS: max(time.Since(s.StartedAt.Time).Milliseconds(), 0),
+		Epoch: epoch,
 	}
 }
 

@@ -48,7 +48,7 @@ func (m *Manager) Start(ctx context.Context, request wire.StartRequest, who stri
 	s := store.Session{SinceMS: since.Milliseconds(), Session: wire.Session{
 		ID: newID(), AgentID: agents[0].ID, AgentName: agents[0].Name, Agents: agents, Status: wire.StatusActive,
 		Mode: request.Mode, StartedAt: wire.At(now), ExpiresAt: wire.At(now.Add(timeout)), Filters: request.Filters,
-		Since: request.Since, Tail: request.Tail, Raw: request.Raw, Reason: request.Reason, CreatedBy: who,
+		Since: request.Since, Tail: request.Tail, Context: request.Context, Raw: request.Raw, Reason: request.Reason, CreatedBy: who,
 		Accounts: wire.Accounts{Agents: map[string]wire.AgentAccounts{}},
 	}}
 	if err := m.open(ctx, s, now.Add(timeout)); err != nil {
@@ -150,6 +150,9 @@ func (m *Manager) check(request *wire.StartRequest, now time.Time) (timeout, sin
 	if request.Tail < 0 || request.Tail > wire.MaxHistory {
 		return 0, 0, wire.Invalid("tail", "must be a whole number from 0 to %d, not %d", wire.MaxHistory, request.Tail)
 	}
+	if err := checkContext(request.Context); err != nil {
+		return 0, 0, err
+	}
 	if len(request.Reason) > wire.MaxReason {
 		return 0, 0, wire.Invalid("reason", "has %d bytes, at most %d allowed", len(request.Reason), wire.MaxReason)
 	}
@@ -162,6 +165,17 @@ func (m *Manager) check(request *wire.StartRequest, now time.Time) (timeout, sin
 		return 0, 0, err
 	}
 	return timeout, since, nil
+}
+
+// checkContext refuses more lines around a match than are allowed.
+func checkContext(c wire.Context) error {
+	if c.Before < 0 || c.Before > wire.MaxContext {
+		return wire.Invalid("context.before", "must be a whole number from 0 to %d, not %d", wire.MaxContext, c.Before)
+	}
+	if c.After < 0 || c.After > wire.MaxContext {
+		return wire.Invalid("context.after", "must be a whole number from 0 to %d, not %d", wire.MaxContext, c.After)
+	}
+	return nil
 }
 
 // Timeout is the length that a request asks for: the default for nil, else within the limits.

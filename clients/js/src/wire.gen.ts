@@ -32,6 +32,8 @@ export interface LogFrame {
   raw?: string;
   /** The line itself where it is not UTF-8, when the session asked for raw. */
   raw_base64?: string;
+  /** The line does not match itself and is sent for one nearby that does, when the session asked for context. The metadata then has end_offset beside offset: a line whose offset is the end_offset of another one of the same agent and file follows directly on it. */
+  context?: true;
   agent: AgentId;
   epoch: number;
   /** The event's number among those that passed the session's filter at this agent, from 1. */
@@ -243,6 +245,12 @@ export interface Filters {
 
 export type Mode = "live" | "complete";
 
+/** How many lines of the same file are sent before and after a line that matches, as grep -B and -A do */
+export interface Context {
+  before?: number;
+  after?: number;
+}
+
 export interface StartResponse {
   session: Session;
   session_id: string;
@@ -273,6 +281,7 @@ export interface Session {
   filters: Filters;
   since?: string;
   tail?: number;
+  context?: Context;
   raw?: boolean;
   reason?: string;
   created_by: string;
