@@ -66,6 +66,7 @@ type Agent struct {
 	files   source.Source
 	encoder *zstd.Encoder
 	trouble *trouble
+	linked  chan struct{} // capacity one, never closed: there is a new connection
 }
 
 // New checks the configuration and makes the data folder. It starts nothing.
@@ -98,7 +99,9 @@ func New(cfg Config) (*Agent, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make encoder: %w", err)
 	}
-	return &Agent{cfg: cfg, host: host, files: files, encoder: encoder, trouble: newTrouble()}, nil
+	return &Agent{
+		cfg: cfg, host: host, files: files, encoder: encoder, trouble: newTrouble(), linked: make(chan struct{}, 1),
+	}, nil
 }
 
 // check says what is wrong with c.

@@ -28,6 +28,7 @@ type fakeServer struct {
 	answers chan wire.Replayed // to questions; their blocks are decoded
 	states  chan wire.StatusUpdate
 	hellos  chan wire.Hello
+	welcome chan struct{} // welcomes are sent when it is closed, at once where it is nil
 
 	mu      sync.Mutex
 	key     ed25519.PublicKey
@@ -107,6 +108,9 @@ func (s *fakeServer) serve(w http.ResponseWriter, r *http.Request) {
 	s.hellos <- hello
 	desired := s.desired
 	s.mu.Unlock()
+	if s.welcome != nil {
+		<-s.welcome
+	}
 	s.send(ctx, conn, wire.LinkWelcome, wire.Welcome{})
 	s.send(ctx, conn, wire.LinkDesired, wire.Desired{Sessions: desired})
 	s.read(ctx, conn)

@@ -43,8 +43,8 @@ func newSessions(a *Agent) *sessions {
 	}
 }
 
-// Connected does nothing: the server sends the desired sessions next.
-func (s *sessions) Connected() {}
+// Connected tells those who have something to tell the server. The server sends the desired sessions next.
+func (s *sessions) Connected() { signal(s.agent.linked) }
 
 // Disconnected tells every session that its credit is gone.
 func (s *sessions) Disconnected() {

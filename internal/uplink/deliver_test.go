@@ -79,7 +79,11 @@ func TestDeliverReturnsWhenTheServerHasActed(t *testing.T) {
 		Server: web.URL, Key: key, AgentID: "9b2f0e7a-53d1-4ac2-8c55-1f1c5f0f1a2b", Log: slog.New(slog.DiscardHandler),
 		Hello: func() wire.Hello { return wire.Hello{Name: "edge-1"} },
 	}, handler)
-	if err := link.Deliver(t.Context(), []byte{wire.LinkVersion, byte(wire.LinkMetrics)}); err == nil {
+	never := func() ([]byte, error) {
+		t.Error("a message was composed without a connection")
+		return nil, nil
+	}
+	if err := link.Deliver(t.Context(), never); err == nil {
 		t.Error("a message was delivered without a connection")
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -87,7 +91,8 @@ func TestDeliverReturnsWhenTheServerHasActed(t *testing.T) {
 	go func() { ran <- link.Run(ctx) }()
 	<-handler.up
 	done := make(chan error, 1)
-	deliver := func() { done <- link.Deliver(ctx, []byte{wire.LinkVersion, byte(wire.LinkMetrics)}) }
+	compose := func() ([]byte, error) { return []byte{wire.LinkVersion, byte(wire.LinkMetrics)}, nil }
+	deliver := func() { done <- link.Deliver(ctx, compose) }
 	go deliver()
 	if kind := <-server.came; kind != byte(wire.LinkMetrics) {
 		t.Errorf("kind %d came, want %d", kind, wire.LinkMetrics)
