@@ -10,7 +10,7 @@ export default defineConfig({
     include: soak ? ['soak.e2e.ts'] : ['*.e2e.ts'],
     environment: 'node',
     maxWorkers: 2,
-    testTimeout: 180_000,
+    testTimeout: 600_000,
     hookTimeout: 120_000,
     globalSetup: ['./setup.ts'],
   },
