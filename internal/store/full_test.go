@@ -43,6 +43,9 @@ func TestUnwritable(t *testing.T) {
 				"enrol-agent": func() error { _, err := s.EnrolAgent(t.Context(), another); return err },
 				"add-session": func() error { return s.AddSession(t.Context(), large) },
 				"secret":      func() error { _, err := s.Secret(t.Context(), "k", make([]byte, 100_000)); return err },
+				"revoke": func() error {
+					return s.Revoke(t.Context(), map[string]time.Time{agent.Version: at}, time.Time{})
+				},
 			} {
 				if err := write(); !errors.Is(err, ErrUnwritable) {
 					t.Errorf("%s: got %v, want that the database cannot be written", name, err)

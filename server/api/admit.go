@@ -27,7 +27,8 @@ func (a *API) admit(r *http.Request, rule access) (auth.Principal, error) {
 		return auth.Principal{}, errForeign
 	}
 	if ticket, ok := presentedTicket(r, rule); ok {
-		return a.tickets.Use(ticket, r.PathValue("id"))
+		who, err := a.tickets.Use(ticket, r.PathValue("id"))
+		return who, errors.Join(err, a.o.Tokens.Check(who))
 	}
 	if token, ok := presented(r, rule); ok {
 		return a.o.Tokens.Verify(token)

@@ -52,21 +52,36 @@ func (a *API) tokenLogin(w http.ResponseWriter, r *http.Request, _ auth.Principa
 	if life < time.Second {
 		return wire.Errorf(wire.CodeUnauthorized, "the token has expired")
 	}
-	token, err := a.o.Tokens.Issue(who.Subject, life)
-	if err != nil {
-		return err
+	token := strings.TrimSpace(request.Token)
+	// A login makes no further one: that would outlive it.
+	if who.Login == "" {
+		if token, err = a.o.Tokens.IssueLogin(who.Subject, life); err != nil {
+			return err
+		}
 	}
 	a.setCookie(w, r, token, life)
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
 
-// logout is POST /api/v1/logout. Whoever is not logged in is logged out all the same.
+// logout is POST /api/v1/logout: the login is over for everybody who has it. Whoever is not logged in is logged out
+// all the same.
 func (a *API) logout(w http.ResponseWriter, r *http.Request, _ auth.Principal) error {
 	if err := a.ownOrigin(r); err != nil {
 		return err
 	}
 	a.setCookie(w, r, "", -time.Second)
+	// Browsers send a cookie once; whoever sends several means all of them.
+	for _, cookie := range r.CookiesNamed(auth.CookieName) {
+		who, err := a.o.Tokens.Verify(cookie.Value)
+		if err != nil {
+			continue // It is good for nothing.
+		}
+		// The caller may go away meanwhile; what was asked for is done.
+		if err := a.o.Tokens.Revoke(context.WithoutCancel(r.Context()), who); err != nil {
+			return err
+		}
+	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }

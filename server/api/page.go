@@ -74,7 +74,7 @@ func (a *API) login(w http.ResponseWriter, r *http.Request, _ auth.Principal) er
 		a.showLogin(w, http.StatusUnauthorized, loginView{Problem: "This code is not good, or was used already."})
 		return nil
 	}
-	token, err := a.o.Tokens.Issue(auth.AdminSubject, auth.LoginTTL)
+	token, err := a.o.Tokens.IssueLogin(auth.AdminSubject, auth.LoginTTL)
 	if err != nil {
 		return err
 	}

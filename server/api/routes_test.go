@@ -22,8 +22,12 @@ import (
 	"github.com/spilelog/spile/wire"
 )
 
-// secretsOf is a store of one test.
+// secretsOf is a store of one test, in which nothing was ever revoked.
 type secretsOf map[string][]byte
+
+func (s secretsOf) Revoked(context.Context) (map[string]time.Time, error) { return nil, nil }
+
+func (s secretsOf) Revoke(context.Context, map[string]time.Time, time.Time) error { return nil }
 
 func (s secretsOf) Secret(_ context.Context, name string, fresh []byte) ([]byte, error) {
 	if s[name] == nil {

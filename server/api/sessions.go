@@ -143,6 +143,9 @@ func (a *API) streamWith(serve func(http.ResponseWriter, *http.Request, string, 
 		}
 		// A stream lasts no longer than the right to it.
 		view.Until = who.Expires
+		if who.Login != "" {
+			view.Revoked = func(end func()) func() { return a.o.Tokens.Watch(who, end) }
+		}
 		// Proxies that gather answers would hold a live stream back.
 		w.Header().Set("X-Accel-Buffering", "no")
 		serve(w, r, id, view)

@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"crypto/ed25519"
+	"errors"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -24,6 +25,43 @@ func (m memory) Secret(_ context.Context, name string, fresh []byte) ([]byte, er
 	}
 	return m[name], nil
 }
+
+// Revoked and Revoke keep each revocation under a name of its own.
+func (m memory) Revoked(context.Context) (map[string]time.Time, error) {
+	ends := map[string]time.Time{}
+	for name, value := range m {
+		if id, ok := strings.CutPrefix(name, "revoked:"); ok {
+			end, err := time.Parse(time.RFC3339Nano, string(value))
+			if err != nil {
+				return nil, err
+			}
+			ends[id] = end
+		}
+	}
+	return ends, nil
+}
+
+func (m memory) Revoke(ctx context.Context, ends map[string]time.Time, past time.Time) error {
+	if m["broken"] != nil {
+		return errBroken
+	}
+	before, err := m.Revoked(ctx)
+	if err != nil {
+		return err
+	}
+	for id, end := range before {
+		if !end.After(past) {
+			delete(m, "revoked:"+id)
+		}
+	}
+	for id, end := range ends {
+		m["revoked:"+id] = []byte(end.Format(time.RFC3339Nano))
+	}
+	return nil
+}
+
+// errBroken is what a broken store says.
+var errBroken = errors.New("broken")
 
 // clock is a time that a test sets.
 type clock struct{ now time.Time }

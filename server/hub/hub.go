@@ -50,14 +50,26 @@ type View struct {
 	Batch bool
 	// Until is when the right to watch ends; zero means never.
 	Until time.Time
+	// Revoked, if set, is told what to call when the right to watch is taken away before that; forget ends that.
+	Revoked func(end func()) (forget func())
 }
 
 // until is a context that ends with the right to watch.
 func (v View) until(ctx context.Context) (context.Context, context.CancelFunc) {
+	cancel := context.CancelFunc(nil)
 	if v.Until.IsZero() {
-		return context.WithCancel(ctx)
+		ctx, cancel = context.WithCancel(ctx)
+	} else {
+		ctx, cancel = context.WithDeadline(ctx, v.Until)
 	}
-	return context.WithDeadline(ctx, v.Until)
+	if v.Revoked == nil {
+		return ctx, cancel
+	}
+	forget := v.Revoked(cancel)
+	return ctx, func() {
+		forget()
+		cancel()
+	}
 }
 
 // errNoFabric is the error of Open on a hub without a fabric.
