@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/crc64"
 	"io"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -65,43 +66,49 @@ var errCheckpointSize = fmt.Errorf("checkpoint is larger than %d bytes", maxChec
 // summed writes on and keeps the checksum and the size.
 type summed struct {
 	w    *bufio.Writer
+	line bytes.Buffer // that is written, to be used again
+	json *json.Encoder
 	sum  uint64
 	size int64
 	all  *crc64.Table
 }
 
-// line writes one line.
-func (s *summed) line(v any) error {
-	data, err := json.Marshal(v)
-	if err != nil {
+// write writes one line.
+func (s *summed) write(v any) error {
+	s.line.Reset()
+	if err := s.json.Encode(v); err != nil {
 		return fmt.Errorf("encode checkpoint: %w", err)
 	}
-	data = append(data, '\n')
-	s.sum, s.size = crc64.Update(s.sum, s.all, data), s.size+int64(len(data))
+	s.sum, s.size = crc64.Update(s.sum, s.all, s.line.Bytes()), s.size+int64(s.line.Len())
 	if s.size > maxCheckpoint {
 		return errCheckpointSize
 	}
-	_, err = s.w.Write(data)
+	_, err := s.w.Write(s.line.Bytes())
 	return err
 }
 
-// write writes the checkpoint, line by line since it may be long, and returns its size.
-func (c *checkpoint) write(w io.Writer) (int64, error) {
+// writeCheckpoint writes a checkpoint and returns its size. It goes line by line and keeps nothing of them, since there
+// may be very many.
+func writeCheckpoint(w io.Writer, head *checkpointHead, positions iter.Seq[source.Position]) (int64, error) {
 	s := &summed{w: bufio.NewWriter(w), all: crc64.MakeTable(crc64.ECMA)}
-	if err := s.line(&c.head); err != nil {
+	s.json = json.NewEncoder(&s.line)
+	if err := s.write(head); err != nil {
 		return s.size, err
 	}
-	for i := range c.positions {
-		one := storedPosition{Position: c.positions[i]}
-		if !utf8.ValidString(one.Path) {
-			one.RawPath = []byte(one.Path)
+	var end checkpointEnd
+	var one storedPosition
+	for p := range positions {
+		one.Position, one.RawPath = p, nil
+		if !utf8.ValidString(p.Path) {
+			one.RawPath = []byte(p.Path)
 		}
-		if err := s.line(&one); err != nil {
+		if err := s.write(&one); err != nil {
 			return s.size, err
 		}
+		end.Positions++
 	}
-	end := checkpointEnd{Positions: len(c.positions), Checksum: fmt.Sprintf("%016x", s.sum)}
-	if err := s.line(&end); err != nil {
+	end.Checksum = fmt.Sprintf("%016x", s.sum)
+	if err := s.write(&end); err != nil {
 		return s.size, err
 	}
 	return s.size, s.w.Flush()

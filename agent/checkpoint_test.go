@@ -3,6 +3,7 @@ package agent
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -33,7 +34,7 @@ func someCheckpoint() *checkpoint {
 func written(t testing.TB, c *checkpoint) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	size, err := c.write(&b)
+	size, err := writeCheckpoint(&b, &c.head, slices.Values(c.positions))
 	if err != nil || size != int64(b.Len()) {
 		t.Fatalf("write: %v, told %d bytes of %d", err, size, b.Len())
 	}
@@ -89,11 +90,30 @@ func TestCheckpointIsBounded(t *testing.T) {
 		c.positions = append(c.positions, source.Position{Path: long, Inode: uint64(i)})
 	}
 	var b bytes.Buffer
-	if _, err := c.write(&b); err == nil || b.Len() > maxCheckpoint {
+	if _, err := writeCheckpoint(&b, &c.head, slices.Values(c.positions)); err == nil || b.Len() > maxCheckpoint {
 		t.Errorf("%d bytes, error %v; want at most %d and an error", b.Len(), err, maxCheckpoint)
 	}
 	if _, err := readCheckpoint(strings.NewReader(strings.Repeat("x", maxCheckpoint+1))); err == nil {
 		t.Error("more than is ever written was read")
+	}
+}
+
+func TestCheckpointKeepsNothingOfItsPositions(t *testing.T) {
+	const most = 100 // lines that wait in the buffer
+	c := someCheckpoint()
+	one := c.positions[0]
+	var out bytes.Buffer
+	kept := 0
+	positions := func(yield func(source.Position) bool) {
+		for n := range 1000 {
+			kept = max(kept, n-bytes.Count(out.Bytes(), []byte{'\n'}))
+			if !yield(one) {
+				return
+			}
+		}
+	}
+	if _, err := writeCheckpoint(&out, &c.head, positions); err != nil || kept > most {
+		t.Errorf("%v; %d positions were kept, want at most %d", err, kept, most)
 	}
 }
 
@@ -126,7 +146,7 @@ func BenchmarkCheckpointOf100000Files(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		var err error
-		if size, err = c.write(bytesOnly{}); err != nil {
+		if size, err = writeCheckpoint(bytesOnly{}, &c.head, slices.Values(c.positions)); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -167,7 +167,7 @@ func (c *counter) resume(ctx context.Context, cp *checkpoint) ([]source.Position
 		return nil, fmt.Errorf("open counter: %w", err)
 	}
 	defer func() { _ = now.Close() }()
-	for _, p := range now.Positions() {
+	for p := range now.Positions() {
 		if !allowed(cp.head.Globs, p.Path) {
 			at = append(at, p)
 		}
@@ -235,9 +235,7 @@ func (c *counter) save() time.Duration {
 		c.mu.Unlock()
 		return c.every
 	}
-	cp := checkpoint{head: checkpointHead{
-		Version: checkpointVersion, Globs: c.globs, Counts: map[string]wire.SourceCount{},
-	}}
+	head := checkpointHead{Version: checkpointVersion, Globs: c.globs, Counts: map[string]wire.SourceCount{}}
 	sums := map[string]*wire.SourceCount{}
 	for _, counts := range []map[string]*wire.SourceCount{c.counts, c.underway} {
 		for name, n := range counts {
@@ -245,13 +243,12 @@ func (c *counter) save() time.Duration {
 		}
 	}
 	for name, sum := range sums {
-		cp.head.Counts[name] = *sum
+		head.Counts[name] = *sum
 	}
 	c.mu.Unlock()
-	cp.positions = c.reader.Positions()
 	var size int64
 	err := durable.Replace(c.path, func(w io.Writer) (err error) {
-		size, err = cp.write(w)
+		size, err = writeCheckpoint(w, &head, c.reader.Positions())
 		return err
 	})
 	if err != nil {

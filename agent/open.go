@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -90,7 +91,7 @@ func (a *Agent) openReader(ctx context.Context, s *session, rec *uplink.Recovere
 			return fmt.Errorf("read journal: %w", err)
 		}
 		// The numbers of places are those of the process that died; this one gives them to other files.
-		rec.Marks = s.pipe.baseMarks(start.Resume)
+		rec.Marks = s.pipe.baseMarks(slices.Values(start.Resume))
 	default:
 		if d.SinceMS > 0 {
 			start.Since = time.Now().Add(-time.Duration(d.AgeMS+d.SinceMS) * time.Millisecond)

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"encoding/json"
+	"iter"
 	"time"
 
 	"github.com/spilelog/spile/agent/source"
@@ -63,10 +64,11 @@ func (p *pipeline) mark(b *source.Block, offset int64) uplink.Mark {
 }
 
 // baseMarks are marks of all of a reader's positions.
-func (p *pipeline) baseMarks(positions []source.Position) []uplink.Mark {
-	marks := make([]uplink.Mark, len(positions))
-	for i, at := range positions {
-		marks[i] = uplink.Mark{Place: basePlace | uint64(i), At: encodePosition(at), Offset: at.Offset}
+func (p *pipeline) baseMarks(positions iter.Seq[source.Position]) []uplink.Mark {
+	var marks []uplink.Mark
+	for at := range positions {
+		place := basePlace | uint64(len(marks))
+		marks = append(marks, uplink.Mark{Place: place, At: encodePosition(at), Offset: at.Offset})
 	}
 	return marks
 }

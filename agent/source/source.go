@@ -9,6 +9,7 @@ package source
 import (
 	"context"
 	"errors"
+	"iter"
 	"time"
 
 	"github.com/spilelog/spile/wire"
@@ -67,9 +68,9 @@ type Reader interface {
 	Next() (*Block, error)
 	// Ready is signalled (capacity one, never closed) when Next may have more after ErrDry.
 	Ready() <-chan struct{}
-	// Positions are where this reader stands in each place it reads: everything before them was returned by Next.
-	// The caller owns the slice.
-	Positions() []Position
+	// Positions are where this reader stands in each place it reads: everything before them was returned by Next. They
+	// are gone over before any other call: there may be very many, and they are made one by one.
+	Positions() iter.Seq[Position]
 	// Backlog is how many bytes lie between the reader's positions and the end of its places.
 	Backlog() int64
 	// HistoryDone says whether everything that existed when the reader was opened was returned.

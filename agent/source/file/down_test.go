@@ -321,7 +321,7 @@ func TestLossHasANumber(t *testing.T) {
 				r.writtenFor("app.log", time.Hour)
 			}
 			r.set.scan()
-			if at := rd.Positions(); len(at) != 1 || at[0].Offset != 0 {
+			if at := slices.Collect(rd.Positions()); len(at) != 1 || at[0].Offset != 0 {
 				t.Fatalf("positions %+v", at)
 			}
 			if tt.down {
@@ -362,7 +362,7 @@ func TestQuietCopyIsNoLoss(t *testing.T) {
 // kill ends the set and the reader, lets something happen, and reads on from where the reader stood.
 func (r *rig) kill(rd source.Reader, down func(), k *taken) {
 	r.t.Helper()
-	at := rd.Positions()
+	at := slices.Collect(rd.Positions())
 	_ = rd.Close()
 	r.stop()
 	r.tick()
@@ -467,7 +467,7 @@ func TestStaleWriterWhileDown(t *testing.T) {
 	write(100)
 	collect(t, rd, &k, atLeast(n))
 	for range 2 {
-		at := rd.Positions()
+		at := slices.Collect(rd.Positions())
 		_ = rd.Close()
 		r.stop()
 		r.tick()

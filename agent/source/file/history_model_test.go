@@ -152,7 +152,7 @@ func (m *chronicle) step() {
 // restart goes on where a process died, after what is drawn happened meanwhile.
 func (m *chronicle) restart() {
 	m.look()
-	at := m.rd.Positions()
+	at := slices.Collect(m.rd.Positions())
 	_ = m.rd.Close()
 	m.stop()
 	m.set = nil
@@ -181,7 +181,7 @@ func (m *chronicle) gather(lines int) {
 		select {
 		case <-m.rd.Ready():
 		case <-timeout:
-			m.rt.Logf("positions %+v", m.rd.Positions())
+			m.rt.Logf("positions %+v", slices.Collect(m.rd.Positions()))
 			return
 		}
 	}

@@ -144,7 +144,7 @@ func TestCrowdModel(t *testing.T) {
 			"read": func(*rapid.T) { drain(m.t, m.rd, &m.got) },
 			"restart": func(*rapid.T) {
 				m.catchUp()
-				at := m.rd.Positions()
+				at := slices.Collect(m.rd.Positions())
 				_ = m.rd.Close()
 				m.stop()
 				m.start("*.log")

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -103,7 +104,7 @@ func TestModel(t *testing.T) {
 			"read": func(*rapid.T) { drain(m.t, m.rd, &m.got) },
 			"restart": func(*rapid.T) {
 				m.catchUp() // a place that was never seen has no position to go on from
-				m.at = m.rd.Positions()
+				m.at = slices.Collect(m.rd.Positions())
 				_ = m.rd.Close()
 				m.stop()
 				m.start("*.log")

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -43,7 +44,7 @@ func TestPermissionReader(t *testing.T) {
 	out := json.NewEncoder(os.Stdout)
 	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
 		if in.Text() == "restart" {
-			at := rd.Positions()
+			at := slices.Collect(rd.Positions())
 			_ = rd.Close()
 			s.end()
 			s, rd = r.idle(at)

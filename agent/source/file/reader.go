@@ -2,6 +2,7 @@ package file
 
 import (
 	"errors"
+	"iter"
 	"slices"
 	"sync"
 
@@ -219,25 +220,38 @@ func (r *reader) finished(l *lane, c *cursor) {
 func (r *reader) Ready() <-chan struct{} { return r.ready }
 
 // Positions implements [source.Reader].
-func (r *reader) Positions() []source.Position {
+func (r *reader) Positions() iter.Seq[source.Position] {
 	r.take() // who goes on from here is not told again of what is new
-	out := make([]source.Position, 0, len(r.lanes)+len(r.resting))
-	for _, l := range r.lanes {
-		if l.done != nil {
-			out = append(out, *l.done)
+	return func(yield func(source.Position) bool) {
+		for _, l := range r.lanes {
+			if !l.positions(yield) {
+				return
+			}
 		}
-		out = append(out, l.waiting...)
-		for _, c := range l.cursors {
-			out = append(out, c.gen.position(c.off))
+		for _, one := range r.resting {
+			if one.done != nil && !yield(*one.done) || !yield(one.gen.position(one.off)) {
+				return
+			}
 		}
 	}
-	for _, one := range r.resting {
-		if one.done != nil {
-			out = append(out, *one.done)
-		}
-		out = append(out, one.gen.position(one.off))
+}
+
+// positions yields those of one path, and is false where no more are wanted.
+func (l *lane) positions(yield func(source.Position) bool) bool {
+	if l.done != nil && !yield(*l.done) {
+		return false
 	}
-	return out
+	for _, p := range l.waiting {
+		if !yield(p) {
+			return false
+		}
+	}
+	for _, c := range l.cursors {
+		if !yield(c.gen.position(c.off)) {
+			return false
+		}
+	}
+	return true
 }
 
 // Backlog implements [source.Reader].

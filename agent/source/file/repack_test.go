@@ -3,6 +3,7 @@ package file
 import (
 	"errors"
 	"os"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -64,7 +65,7 @@ func TestResumeOfHistory(t *testing.T) {
 					}
 					k.take(b)
 				}
-				at := rd.Positions()
+				at := slices.Collect(rd.Positions())
 				r.stop()
 				change(r)
 				r.start("*.log")
@@ -94,7 +95,7 @@ func TestResumeOfLostHistory(t *testing.T) {
 	}
 	k.take(b)
 	n := len(k.lines)
-	at := rd.Positions()
+	at := slices.Collect(rd.Positions())
 	r.stop()
 	if err := os.Remove(r.path("app.log.1.gz")); err != nil {
 		t.Fatal(err)

@@ -3,6 +3,7 @@ package file
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -42,7 +43,7 @@ func TestResumeAfterDeath(t *testing.T) {
 			rd := r.open(source.Start{Resume: []source.Position{}})
 			var k taken
 			collect(t, rd, &k, atLeast(100))
-			at := rd.Positions()
+			at := slices.Collect(rd.Positions())
 			r.stop()
 			tt.meanwhile(r)
 			r.start("*.log")
