@@ -12,6 +12,7 @@ const (
 	keyHost          = "host"
 	keyFile          = "file"
 	keyOffset        = "offset"
+	keyEndOffset     = "end_offset"
 	keyTruncated     = "truncated"
 	keyOriginalBytes = "original_bytes"
 	// parsedPrefix goes before a parsed key that is one of the agent's own.
@@ -22,6 +23,7 @@ const (
 type framer struct {
 	host string
 	raw  bool // frames carry the line's own bytes
+	ends bool // frames say where their lines end
 	meta event.Metadata
 }
 
@@ -29,8 +31,18 @@ type framer struct {
 type frameOrigin struct {
 	path    string
 	offset  int64
+	end     int64  // of what is kept of the line, with the newline
 	cutFrom int64  // the line's original length, 0 if it was not cut
 	raw     []byte // the line without its newline
+	context bool   // the line does not match itself
+}
+
+// next is where the next line begins.
+func (o *frameOrigin) next() int64 {
+	if o.cutFrom > 0 {
+		return o.offset + o.cutFrom + 1
+	}
+	return o.end
 }
 
 // members appends the members of ev's frame, up to the agent's numbering.
@@ -39,6 +51,9 @@ func (f *framer) members(dst []byte, ev *event.Event, from frameOrigin) []byte {
 		event.Field{Key: keyHost, Value: event.String(f.host)},
 		event.Field{Key: keyFile, Value: event.String(from.path)},
 		event.Field{Key: keyOffset, Value: event.Int(from.offset)})
+	if f.ends {
+		f.meta = append(f.meta, event.Field{Key: keyEndOffset, Value: event.Int(from.next())})
+	}
 	if from.cutFrom > 0 {
 		f.meta = append(f.meta,
 			event.Field{Key: keyTruncated, Value: event.Bool(true)},
@@ -59,6 +74,9 @@ func (f *framer) members(dst []byte, ev *event.Event, from frameOrigin) []byte {
 	ev.Metadata = parsed
 	if f.raw {
 		dst = appendRaw(dst, from.raw)
+	}
+	if from.context {
+		dst = append(dst, `,"context":true`...)
 	}
 	return dst
 }

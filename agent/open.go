@@ -44,7 +44,10 @@ func (a *Agent) openSession(ctx context.Context, d wire.DesiredSession, agentID 
 	}
 	s := &session{
 		id: d.ID, desc: d, log: a.cfg.Log, hardEnd: time.Now().Add(left),
-		pipe: &pipeline{match: match, frame: framer{host: a.host, raw: d.Raw}, places: map[uint64]*place{}},
+		pipe: &pipeline{match: match, frame: a.framer(&d), places: map[uint64]*place{}},
+	}
+	if d.Context != (wire.Context{}) {
+		s.pipe.around = &around{Context: d.Context}
 	}
 	s.setEnd(d.RemainingMS)
 	if a.cfg.MaxRate > 0 {
@@ -65,7 +68,7 @@ func (a *Agent) openSession(ctx context.Context, d wire.DesiredSession, agentID 
 	}
 	s.out, err = uplink.NewOutbox(uplink.OutboxOptions{
 		Session: d.ID, AgentID: agentID, Journal: journal, Recovered: rec, Encoder: a.encoder,
-		Rebuild: func(item *uplink.Item) ([][]byte, error) { return a.rebuild(item, d.Raw) }, Log: a.cfg.Log,
+		Rebuild: func(item *uplink.Item) ([][]byte, error) { return a.rebuild(item, &d) }, Log: a.cfg.Log,
 		Journalled: func(err error) { a.trouble.journalled(d.ID, err) },
 	})
 	if err != nil {
@@ -86,9 +89,13 @@ func (a *Agent) openReader(ctx context.Context, s *session, rec *uplink.Recovere
 	}
 	switch {
 	case rec != nil:
+		var debts map[fileKey]owed
 		var err error
-		if start.Resume, err = resumePositions(rec.Marks); err != nil {
+		if start.Resume, debts, err = resumePositions(rec.Marks); err != nil {
 			return fmt.Errorf("read journal: %w", err)
+		}
+		if s.pipe.around != nil {
+			s.pipe.around.resumed = debts
 		}
 		// The numbers of places are those of the process that died; this one gives them to other files.
 		rec.Marks = s.pipe.baseMarks(slices.Values(start.Resume))
@@ -97,6 +104,9 @@ func (a *Agent) openReader(ctx context.Context, s *session, rec *uplink.Recovere
 			start.Since = time.Now().Add(-time.Duration(d.AgeMS+d.SinceMS) * time.Millisecond)
 		}
 		start.Tail = d.Tail
+		if s.pipe.around != nil {
+			s.pipe.around.read = a.files.ReadRange
+		}
 	}
 	reader, err := a.files.Open(ctx, start)
 	if err != nil {
@@ -106,9 +116,14 @@ func (a *Agent) openReader(ctx context.Context, s *session, rec *uplink.Recovere
 	return nil
 }
 
+// framer makes the frames of a session.
+func (a *Agent) framer(d *wire.DesiredSession) framer {
+	return framer{host: a.host, raw: d.Raw, ends: d.Context != (wire.Context{})}
+}
+
 // rebuild makes the members of a recovered batch's frames from the bytes that its record names.
-func (a *Agent) rebuild(item *uplink.Item, raw bool) ([][]byte, error) {
-	frame := framer{host: a.host, raw: raw}
+func (a *Agent) rebuild(item *uplink.Item, d *wire.DesiredSession) ([][]byte, error) {
+	frame := a.framer(d)
 	now := time.UnixMilli(item.AtMS)
 	parsers := make([]parse.Parser, len(item.Places))
 	places := make([]source.Position, len(item.Places))
@@ -135,7 +150,8 @@ func (a *Agent) rebuild(item *uplink.Item, raw bool) ([][]byte, error) {
 			parsers[r.Place].Parse(string(bytes.TrimSuffix(text, []byte{'\r'})), now, &ev)
 			ev.Source = at.Source
 			out = append(out, frame.members(nil, &ev, frameOrigin{
-				path: at.Path, offset: offset, cutFrom: r.CutFrom, raw: text,
+				path: at.Path, offset: offset, end: offset + int64(len(line)), cutFrom: r.CutFrom, raw: text,
+				context: r.Context,
 			}))
 			offset += int64(len(line))
 		}

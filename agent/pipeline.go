@@ -28,6 +28,7 @@ type pipeline struct {
 	next, counted int
 	bytes         int64 // bytes read so far
 	shares        shares
+	around        *around // nil in a session without context
 
 	ev      event.Event
 	scratch []byte
@@ -35,40 +36,73 @@ type pipeline struct {
 
 // place is what a session knows of one place.
 type place struct {
+	id       uint64
+	file     fileKey
+	near     nearby
 	parser   parse.Parser
 	at       json.RawMessage // the identity as the journal holds it
 	printLen int             // of at
 	took     int             // bytes of frames of late; see shares
 }
 
-// begin prepares for a new block.
-func (p *pipeline) begin(b *source.Block) {
-	if len(p.places) >= maxPlaces {
-		clear(p.places)
-		p.shares = shares{}
+// fileKey tells files apart, but not the lives of one.
+type fileKey struct {
+	path          string
+	device, inode uint64
+}
+
+// fileOf is the key of a position's file.
+func fileOf(at *source.Position) fileKey { return fileKey{at.Path, at.Device, at.Inode} }
+
+// crowded says whether too many places are remembered.
+func (p *pipeline) crowded() bool { return len(p.places) >= maxPlaces }
+
+// forget forgets all places.
+func (p *pipeline) forget() {
+	clear(p.places)
+	p.shares = shares{}
+	if p.around != nil {
+		p.around.read = nil // a place met again is not at its beginning
 	}
+}
+
+// begin prepares for a new block and says whether it is the first one of its place.
+func (p *pipeline) begin(b *source.Block) bool {
 	p.place = p.places[b.Place]
-	if p.place == nil {
-		p.place = &place{}
+	fresh := p.place == nil
+	if fresh {
+		p.place = &place{id: b.Place, file: fileOf(&b.At)}
 		p.places[b.Place] = p.place
 	}
 	if p.place.at == nil || p.place.printLen != b.At.PrintLen {
 		p.place.at, p.place.printLen = encodePosition(b.At), b.At.PrintLen
 	}
 	p.next, p.counted = 0, 0
+	return fresh
+}
+
+// pass notes that the block was read to its end without deciding on all of its lines.
+func (p *pipeline) pass(b *source.Block) {
+	if p.counted < len(b.Data) {
+		p.bytes += b.To - b.From - int64(p.counted)
+		p.counted = len(b.Data)
+	}
 }
 
 // mark is the position of the present block's place at offset.
 func (p *pipeline) mark(b *source.Block, offset int64) uplink.Mark {
-	return uplink.Mark{Place: b.Place, At: p.place.at, Offset: offset}
+	return uplink.Mark{Place: b.Place, At: p.place.at, Offset: offset, After: p.place.near.left}
 }
 
 // baseMarks are marks of all of a reader's positions.
 func (p *pipeline) baseMarks(positions iter.Seq[source.Position]) []uplink.Mark {
 	var marks []uplink.Mark
 	for at := range positions {
-		place := basePlace | uint64(len(marks))
-		marks = append(marks, uplink.Mark{Place: place, At: encodePosition(at), Offset: at.Offset})
+		mark := uplink.Mark{Place: basePlace | uint64(len(marks)), At: encodePosition(at), Offset: at.Offset}
+		if p.around != nil {
+			mark.After = p.around.owedAt(&at)
+		}
+		marks = append(marks, mark)
 	}
 	return marks
 }
@@ -83,35 +117,36 @@ func encodePosition(at source.Position) json.RawMessage {
 	return data
 }
 
-// resumePositions are the positions that a dead process's marks stand for. A mark of a block replaces the base mark of
-// the same file.
-func resumePositions(marks []uplink.Mark) ([]source.Position, error) {
-	type file struct {
-		path          string
-		device, inode uint64
-	}
+// resumePositions are the positions that a dead process's marks stand for, and what lines are owed there. A mark of a
+// block replaces the base mark of the same file.
+func resumePositions(marks []uplink.Mark) ([]source.Position, map[fileKey]owed, error) {
 	var base, later []source.Position
-	read := map[file]bool{}
+	read := map[fileKey]bool{}
+	debts := map[fileKey]owed{}
 	for _, m := range marks {
 		var at source.Position
 		if err := json.Unmarshal(m.At, &at); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		at.Offset = m.Offset
+		key := fileOf(&at)
 		if m.Place >= basePlace {
 			base = append(base, at)
-			continue
+		} else {
+			later = append(later, at)
+			read[key] = true
 		}
-		later = append(later, at)
-		read[file{at.Path, at.Device, at.Inode}] = true
+		if delete(debts, key); m.After > 0 {
+			debts[key] = owed{offset: m.Offset, lines: m.After}
+		}
 	}
 	out := []source.Position{}
 	for _, at := range base {
-		if !read[file{at.Path, at.Device, at.Inode}] {
+		if !read[fileOf(&at)] {
 			out = append(out, at)
 		}
 	}
-	return append(out, later...), nil
+	return append(out, later...), debts, nil
 }
 
 // historyMatch says for the search of tail whether a line counts, and when it was written.

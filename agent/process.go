@@ -15,6 +15,36 @@ import (
 // keptTokens is the part of the limit's burst, one in so many, that is kept for places with little to say.
 const keptTokens = 8
 
+// span is one line of a place.
+type span struct {
+	from, to int64  // where the kept bytes of it lie, with the newline
+	end      int64  // where the next line begins
+	cutFrom  int64  // the line's original length, 0 if it was not cut
+	text     []byte // what is kept, without the newline
+	foreign  bool   // it lies before what the session reads
+}
+
+// spanOf is the line at index start of data, whose first byte lies at offset base.
+func spanOf(data []byte, start int, base int64) span {
+	end := len(data)
+	next := end
+	if n := bytes.IndexByte(data[start:], '\n'); n >= 0 {
+		end, next = start+n, start+n+1
+	}
+	return span{from: base + int64(start), to: base + int64(next), end: base + int64(next), text: data[start:end]}
+}
+
+// spanAt is the line at index start of the present block.
+func (s *session) spanAt(start int) span {
+	b := s.block
+	l := spanOf(b.Data, start, b.From)
+	l.cutFrom = b.CutFrom
+	if l.to == b.From+int64(len(b.Data)) {
+		l.end = b.To
+	}
+	return l
+}
+
 // begin takes a new block; bytes that nobody can read are announced first.
 func (s *session) begin(block *source.Block) {
 	if block.Gap != nil {
@@ -22,7 +52,14 @@ func (s *session) begin(block *source.Block) {
 		s.out.Pump(s.link)
 	}
 	s.block = block
-	s.pipe.begin(block)
+	if s.pipe.crowded() {
+		s.letAllGo()
+		s.pipe.forget()
+	}
+	fresh := s.pipe.begin(block)
+	if s.pipe.around != nil {
+		s.meet(block, fresh)
+	}
 	if block.CutFrom > 0 {
 		s.out.CountTruncated()
 	}
@@ -41,60 +78,90 @@ func (s *session) process() bool {
 		}
 		return done
 	})
-	if !done {
-		s.advance(p.next)
-		return false
+	if done {
+		p.next = len(s.block.Data)
 	}
-	p.next = len(s.block.Data)
-	s.advance(p.next)
-	return true
+	switch {
+	case p.around == nil:
+		s.advance(p.next, 0)
+	case done && s.after(p.next):
+		s.hold()
+	default:
+		s.decide(p.place.near.told)
+		done = false
+	}
+	return done
 }
 
 // line takes one candidate line. It says whether the line was dealt with; if not, there is no room for it now.
 func (s *session) line(start, end int) bool {
 	p := s.pipe
-	raw := s.block.Data[start:end]
-	line := bytes.TrimSuffix(raw, []byte{'\r'})
+	line := bytes.TrimSuffix(s.block.Data[start:end], []byte{'\r'})
 	if !p.match.Pattern(line) {
 		return true
 	}
-	// The text aliases the block, which outlives everything that is made from it here.
-	text := unsafe.String(unsafe.SliceData(line), len(line))
 	if p.match.HasLevels() {
-		if level, ok := p.place.parser.Level(text); ok && !p.match.Levels().Has(level) {
+		if level, ok := p.place.parser.Level(textOf(line)); ok && !p.match.Levels().Has(level) {
 			return true
 		}
 	}
-	now := s.out.BatchTime(time.Now())
-	p.ev.Reset()
-	p.place.parser.Parse(text, now, &p.ev)
-	p.ev.Source = s.block.Source
+	s.parse(line)
 	if !p.match.Event(&p.ev) {
 		return true
 	}
-	if reason := s.noRoom(); reason != "" {
-		if s.waits() {
-			return false
-		}
-		s.settle(start, reason)
-		s.out.Drop(reason)
-		return true
+	l := s.spanAt(start)
+	if p.around == nil {
+		return s.take(&l, false)
 	}
-	s.settle(start, "")
-	s.add(start, end, raw)
+	if !s.surround(start) {
+		return false
+	}
+	s.parse(line) // again, since the lines before may have begun another batch
+	return s.take(&l, false)
+}
+
+// textOf is line as a text, which aliases it: a block outlives everything that is made from its lines here.
+func textOf(line []byte) string { return unsafe.String(unsafe.SliceData(line), len(line)) }
+
+// parse makes a line of the present place the event at hand.
+func (s *session) parse(line []byte) {
+	p := s.pipe
+	p.ev.Reset()
+	p.place.parser.Parse(textOf(line), s.out.BatchTime(time.Now()), &p.ev)
+	p.ev.Source = s.block.Source
+}
+
+// send takes a line that is sent for a match nearby.
+func (s *session) send(l *span) bool {
+	s.parse(bytes.TrimSuffix(l.text, []byte{'\r'}))
+	return s.take(l, true)
+}
+
+// take sends or drops the line of the event at hand. It says whether it did; if not, there is no room for it now.
+func (s *session) take(l *span, context bool) bool {
+	p := s.pipe
+	reason := s.noRoom()
+	if reason != "" && s.waits() {
+		return false
+	}
+	if s.out.Records(reason) {
+		// What comes next makes the outbox write a record.
+		s.decide(l.from)
+	}
+	if p.around != nil {
+		p.place.near.sent(l, p.around.After, context)
+	}
+	if reason != "" {
+		s.out.Drop(reason)
+	} else {
+		s.add(l, context)
+	}
 	return true
 }
 
 // waits says whether what finds no room waits for it, and is not dropped. What is history already does not become older
 // by waiting.
 func (s *session) waits() bool { return s.desc.Mode == wire.ModeComplete || s.history }
-
-// settle brings the outbox up to index start if what comes next makes it write a record.
-func (s *session) settle(start int, reason string) {
-	if s.out.Records(reason) {
-		s.advance(start)
-	}
-}
 
 // noRoom says why an event that passed cannot be sent now, empty if it can.
 func (s *session) noRoom() string {
@@ -120,22 +187,21 @@ func allows(limit *rate.Limiter, first bool) bool {
 	return limit.Allow()
 }
 
-// add puts one event into the batch and sends the batch when it is full.
-func (s *session) add(start, end int, raw []byte) {
+// add puts the event at hand into the batch and sends the batch when it is full.
+func (s *session) add(l *span, context bool) {
 	p, b := s.pipe, s.block
 	if s.out.Empty() {
 		s.began = time.Now()
 	}
 	p.scratch = p.frame.members(p.scratch[:0], &p.ev, frameOrigin{
-		path: b.Path, offset: b.From + int64(start), cutFrom: b.CutFrom, raw: raw,
+		path: b.Path, offset: l.from, end: l.to, cutFrom: l.cutFrom, raw: l.text, context: context,
 	})
 	p.shares.took(p.place, len(p.scratch))
-	to := min(int64(end)+1, int64(len(b.Data)))
 	s.out.Add(p.scratch, p.mark(b, b.From), uplink.Range{
-		From: b.From + int64(start), To: b.From + to, CutFrom: b.CutFrom,
+		From: l.from, To: l.to, CutFrom: l.cutFrom, Context: context,
 	})
 	if s.out.Full() {
-		s.advance(int(to))
+		s.decide(l.end)
 		if s.out.Pump(s.link) {
 			s.out.Seal()
 			s.out.Pump(s.link)
@@ -143,13 +209,27 @@ func (s *session) add(start, end int, raw []byte) {
 	}
 }
 
-// advance tells the outbox that the block is finished up to index to.
-func (s *session) advance(to int) {
+// decide tells the outbox that everything of the present place before offset is done with.
+func (s *session) decide(offset int64) {
+	p, b := s.pipe, s.block
+	var held uint64
+	if p.around != nil {
+		held = s.release(p.place, offset)
+	}
+	if to := min(offset-b.From, int64(len(b.Data))); to > int64(p.counted) {
+		s.advance(int(to), held)
+	} else if held > 0 {
+		s.out.Advance(p.mark(b, p.place.near.undecided()), held)
+	}
+}
+
+// advance tells the outbox that the block is finished up to index to, and so many lines that were held before it.
+func (s *session) advance(to int, held uint64) {
 	p, b := s.pipe, s.block
 	if to <= p.counted {
 		return
 	}
-	seen := uint64(bytes.Count(b.Data[p.counted:to], []byte{'\n'}))
+	seen := held + uint64(bytes.Count(b.Data[p.counted:to], []byte{'\n'}))
 	offset := b.From + int64(to)
 	if to == len(b.Data) {
 		offset = b.To

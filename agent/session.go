@@ -228,7 +228,7 @@ func (s *session) flushOld() {
 func (s *session) compact() {
 	if s.out.Due() {
 		s.out.Seal()
-		s.out.Rewrite(s.pipe.baseMarks(s.reader.Positions()))
+		s.out.Rewrite(s.marks())
 	}
 }
 
@@ -292,6 +292,9 @@ func (s *session) skipLag() {
 	if s.desc.Mode == wire.ModeComplete || !s.reading() || !s.reader.HistoryDone() || !lagging {
 		return
 	}
+	if s.pipe.around != nil {
+		s.pipe.around.read = nil // what was skipped is not to be read after all
+	}
 	for _, gap := range s.reader.SkipToEnd() {
 		s.out.Lost(gapFrame(&gap, wire.ReasonLagging))
 	}
@@ -323,7 +326,7 @@ func (s *session) reportOf(state wire.ReportState) wire.Report {
 // pause leaves the session so that a later process can go on with it.
 func (s *session) pause() {
 	if s.block == nil && s.out.Empty() {
-		s.out.Rewrite(s.pipe.baseMarks(s.reader.Positions()))
+		s.out.Rewrite(s.marks())
 	}
 	if err := s.out.Close(); err != nil {
 		s.log.Warn("journal_close_failed", "session", s.id, "reason", err.Error())
@@ -333,6 +336,7 @@ func (s *session) pause() {
 // finish ends the session: what is matched goes out as far as credit allows, the rest is counted and announced. It
 // leaves the last word on the session in s.last.
 func (s *session) finish(why string) {
+	s.letAllGo()
 	r := s.reportOf(wire.ReportClosed)
 	accounts, err := s.out.Finish(s.link)
 	if err != nil {

@@ -33,6 +33,8 @@ type Range struct {
 	To    int64 `json:"t"`
 	// CutFrom, when not zero, says that the range is the kept beginning of a line of so many bytes.
 	CutFrom int64 `json:"c,omitempty"`
+	// Context says that the lines of the range do not match themselves.
+	Context bool `json:"x,omitempty"`
 }
 
 // Mark is a position in a place. The journal does not look into At, which names the place in the words of the source
@@ -42,6 +44,8 @@ type Mark struct {
 	Place  uint64          `json:"place"`
 	At     json.RawMessage `json:"at"`
 	Offset int64           `json:"offset"`
+	// After is how many lines from here on are still to be sent for a match before them.
+	After int `json:"after,omitempty"`
 }
 
 // State is how far a session has come: everything that counts so far, as of the marks.

@@ -175,7 +175,7 @@ func (it *Item) addRange(place Mark, line Range) {
 	line.Place = index
 	if n := len(it.Ranges); n > 0 && line.CutFrom == 0 {
 		last := &it.Ranges[n-1]
-		if last.Place == index && last.CutFrom == 0 && last.To == line.From {
+		if last.Place == index && last.CutFrom == 0 && last.To == line.From && last.Context == line.Context {
 			last.To = line.To
 			return
 		}

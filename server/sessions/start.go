@@ -48,8 +48,8 @@ func (m *Manager) Start(ctx context.Context, request wire.StartRequest, who stri
 	s := store.Session{SinceMS: since.Milliseconds(), Session: wire.Session{
 		ID: newID(), AgentID: agents[0].ID, AgentName: agents[0].Name, Agents: agents, Status: wire.StatusActive,
 		Mode: request.Mode, StartedAt: wire.At(now), ExpiresAt: wire.At(now.Add(timeout)), Filters: request.Filters,
-		Since: request.Since, Tail: request.Tail, Context: request.Context, Raw: request.Raw, Reason: request.Reason, CreatedBy: who,
-		Accounts: wire.Accounts{Agents: map[string]wire.AgentAccounts{}},
+		Since: request.Since, Tail: request.Tail, Context: request.Context, Raw: request.Raw, Reason: request.Reason,
+		CreatedBy: who, Accounts: wire.Accounts{Agents: map[string]wire.AgentAccounts{}},
 	}}
 	if err := m.open(ctx, s, now.Add(timeout)); err != nil {
 		return wire.Session{}, nil, err
