@@ -42,7 +42,7 @@ func (r *reader) survey(chapters []*chapter, start source.Start) {
 		if start.TimeOf != nil {
 			timeOf = func(line []byte) (time.Time, bool) { return start.TimeOf(c.gen.source, line) }
 		}
-		if c.gen.packed == "" && !ch.broken {
+		if c.gen.packing() == "" && !ch.broken {
 			r.steady(c, func(h *handle) {
 				ch.head, ch.timed = c.gen.beginning().start(), false
 				if h != nil && timeOf != nil {
@@ -50,7 +50,7 @@ func (r *reader) survey(chapters []*chapter, start source.Start) {
 				}
 			})
 		}
-		if c.gen.packed != "" {
+		if c.gen.packing() != "" {
 			r.surveyPacked(ch, timeOf)
 		}
 	}
@@ -60,7 +60,7 @@ func (r *reader) surveyPacked(ch *chapter, timeOf func([]byte) (time.Time, bool)
 	g := ch.cursor.gen
 	h := g.handle.Load()
 	var err error
-	ch.head, ch.first, ch.timed, ch.cursor.cost, err = peek(h.f, g.packed, r.set.limits, timeOf)
+	ch.head, ch.first, ch.timed, ch.cursor.cost, err = peek(h.f, g.packing(), r.set.limits, timeOf)
 	ch.broken = err != nil
 	g.head.Store(newHead(0, ch.head))
 }
@@ -80,7 +80,7 @@ func inOrder(chapters []*chapter) {
 			return -1
 		}
 		c, named := olderName(a.path, b.path)
-		if !timed && named && (a.cursor.gen.packed != "" || b.cursor.gen.packed != "") {
+		if !timed && named && (a.cursor.gen.packing() != "" || b.cursor.gen.packing() != "") {
 			return c
 		}
 		if age := a.age().Compare(b.age()); age != 0 || !named {
@@ -101,7 +101,7 @@ func (ch *chapter) age() time.Time {
 func (r *reader) distinct(chapters []*chapter) []*chapter {
 	drop := map[*chapter]bool{}
 	for _, a := range chapters {
-		if a.cursor.gen.packed == "" || a.broken && len(a.head) == 0 && !a.beside {
+		if a.cursor.gen.packing() == "" || a.broken && len(a.head) == 0 && !a.beside {
 			continue
 		}
 		if len(a.head) == 0 && a.beside { // nothing of it is written yet
@@ -171,10 +171,10 @@ func (s *Set) content(g *generation) (io.Reader, func()) {
 	if h == nil {
 		return nil, func() {}
 	}
-	if g.packed == "" {
+	if g.packing() == "" {
 		return io.NewSectionReader(h.f, 0, 1<<62), func() {}
 	}
-	u, err := newUnpacker(h.f, g.packed, s.limits)
+	u, err := newUnpacker(h.f, g.packing(), s.limits)
 	if err != nil {
 		return nil, func() {}
 	}
@@ -184,19 +184,19 @@ func (s *Set) content(g *generation) (io.Reader, func()) {
 // sinceIn finds the first line of a chapter at or after start.Since.
 func (r *reader) sinceIn(ch *chapter, start source.Start) int64 {
 	c := ch.cursor
-	if c.gen.packed == "" {
+	if c.gen.packing() == "" {
 		var off int64 // of all where nothing can be read: that is told
 		r.steady(c, func(h *handle) {
 			if off = 0; h != nil {
 				off = c.since(h, start)
 			}
 		})
-		if c.gen.packed == "" {
+		if c.gen.packing() == "" {
 			return off
 		}
 	}
 	h := c.gen.handle.Load()
-	st := newStream(h.f, c.gen.packed, r.set.limits, 0)
+	st := newStream(h.f, c.gen.packing(), r.set.limits, 0)
 	off := st.since(start.Since, func(line []byte) (time.Time, bool) { return start.TimeOf(c.gen.source, line) })
 	ch.broken = st.err != nil && !errors.Is(st.err, io.EOF)
 	if r.streams+st.cost() > maxStreams {

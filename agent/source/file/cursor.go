@@ -75,7 +75,7 @@ func (c *cursor) saw(b []byte) bool {
 // read returns the next block of a cursor, and whether the generation is finished with it.
 func (r *reader) read(c *cursor) (b *source.Block, finished bool) {
 	g := c.gen
-	if g.packed != "" {
+	if g.packing() != "" {
 		return r.readPacked(c)
 	}
 	for range maxTries {

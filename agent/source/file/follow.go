@@ -22,12 +22,14 @@ func (s *Set) leadLocked(t *track, g *generation) {
 // enlistLocked makes a generation one that is found by its identity.
 func (s *Set) enlistLocked(g *generation) {
 	id := fileID{g.dev, g.ino}
-	for o := s.held[id]; o != nil; o = o.twin {
+	for o := s.held[id]; o != nil; o = o.twin() {
 		if o == g {
 			return
 		}
 	}
-	g.twin = s.held[id]
+	if first := s.held[id]; first != nil {
+		g.tell().twin = first
+	}
 	s.held[id] = g
 }
 
@@ -38,15 +40,17 @@ func (s *Set) unlistLocked(g *generation) {
 	}
 	id := fileID{g.dev, g.ino}
 	if first := s.held[id]; first != g {
-		for o := first; o != nil; o = o.twin {
-			if o.twin == g {
-				o.twin = g.twin
+		for o := first; o != nil; o = o.twin() {
+			if o.twin() == g {
+				o.story.twin = g.twin()
 			}
 		}
-	} else if s.held[id] = g.twin; g.twin == nil {
+	} else if s.held[id] = g.twin(); g.twin() == nil {
 		delete(s.held, id)
 	}
-	g.twin = nil
+	if g.story != nil {
+		g.story.twin = nil
+	}
 }
 
 // drainLaterLocked takes a retained generation to those that are read to their end.
@@ -104,7 +108,8 @@ func (g *generation) nameLocked(t *track) {
 
 func (s *Set) newGenerationLocked(t *track, h *handle, info fs.FileInfo) *generation {
 	s.lastID++
-	g := &generation{place: s.lastID, source: t.source, path: t.path, mtime: info.ModTime(), grown: time.Since(s.started)}
+	g := &generation{place: s.lastID, source: t.source, path: t.path, grown: time.Since(s.started)}
+	g.mtime = info.ModTime().UnixNano()
 	g.dev, g.ino = identity(info)
 	_ = h.f.with(func(f *os.File) error { // without it the inode alone tells
 		g.born = born(f)
@@ -133,7 +138,7 @@ func (s *Set) leaveLocked(t *track) {
 	g.grown = time.Since(s.started)
 	s.drainLaterLocked(g)
 	if !g.handle.Load().f.keep() {
-		g.unsure = s.unsureLocked(t)
+		g.tell().unsure = s.unsureLocked(t)
 		s.seekLocked(g)
 		return
 	}

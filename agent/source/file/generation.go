@@ -35,8 +35,11 @@ func (h *handle) release() {
 	}
 }
 
-// words are what the gap of a generation is told with.
+// words are what the gap of a generation is told with, and what else few of them need.
 type words struct {
+	// packed says how the file is compressed. Such a generation is sealed from the beginning, belongs to one reader and
+	// only its size is not known before it was read: sizes and offsets count what it holds.
+	packed format
 	// rotated is the name of a rotated file that is read for history, why the reason of the gap at the end: truncated
 	// where it is empty.
 	rotated, why string
@@ -44,20 +47,24 @@ type words struct {
 	gone *source.Position
 }
 
-// generation is one life of one file. The tracker publishes through the atomics, readers only load them.
+// story is what few generations have to tell, and the tracker of them. Set.mu guards it.
+type story struct {
+	twin    *generation // the next one of the same identity in Set.held
+	sibling *sibling    // by what name it was rotated away, nil where that is not known
+	top     int64       // a size that was seen, though not what lies there
+	// unsure says, of a generation whose name was lost while it was closed, that more may have been written to it.
+	unsure bool
+}
+
+// generation is one life of one file. The tracker publishes through the atomics, readers only load them. It is small:
+// there may be very many.
 type generation struct {
 	place    uint64
 	source   string
 	path     string
 	dev, ino uint64
 	born     int64 // in nanoseconds of Unix time, 0 where the file system does not say
-	// hollow says that the generation began with a truncation, so that a stale writer may leave a hole before its
-	// first byte.
-	hollow bool
-	// packed says how the file is compressed. Such a generation is sealed from the beginning, belongs to one reader and
-	// only its size is not known before it was read: sizes and offsets count what it holds.
-	packed format
-	// words are for a gap; nil mostly.
+	// words are nil mostly.
 	words *words
 
 	// handle is nil where the bytes exist no more.
@@ -74,21 +81,66 @@ type generation struct {
 	// modified is mtime in nanoseconds of Unix time, of the look that size is of.
 	modified atomic.Int64
 	refs     atomic.Int32
+	// hollow says that the generation began with a truncation, so that a stale writer may leave a hole before its
+	// first byte.
+	hollow bool
 
 	// The rest belongs to the tracker, under Set.mu.
-	names    int32       // how many tracks lead to it
-	draining bool        // it is in Set.draining
-	twin     *generation // the next one of the same identity in Set.held
-	// unsure says, of a generation whose name was lost while it was closed, that more may have been written to it.
-	unsure  bool
-	seen    int64         // the size at the last look, which flushLocked publishes
-	top     int64         // a size that was seen, though not what lies there
-	next    uint64        // the place that it comes before, where that was found earlier
-	sibling *sibling      // by what name it was rotated away, nil where that is not known
-	mark    mark          // the last bytes before seen
-	mtime   time.Time     // of the file at the last look
-	grown   time.Duration // when the tracker last saw it grow, since Set.started
+	draining bool          // it is in Set.draining
+	names    int32         // how many tracks lead to it
+	next     uint64        // the place that it comes before, where that was found earlier
+	seen     int64         // the size at the last look, which flushLocked publishes
+	mark     mark          // the last bytes before seen
+	mtime    int64         // of the file at the last look, in nanoseconds of Unix time
+	grown    time.Duration // when the tracker last saw it grow, since Set.started
+	story    *story        // nil mostly
 }
+
+// packing says how the file is compressed, empty where it is not.
+func (g *generation) packing() format {
+	if g.words == nil {
+		return ""
+	}
+	return g.words.packed
+}
+
+// tell returns the story to be added to.
+func (g *generation) tell() *story {
+	if g.story == nil {
+		g.story = &story{}
+	}
+	return g.story
+}
+
+// twin returns the next generation of the same identity in Set.held.
+func (g *generation) twin() *generation {
+	if g.story == nil {
+		return nil
+	}
+	return g.story.twin
+}
+
+// rotated returns the sibling that it became, nil where that is not known.
+func (g *generation) rotated() *sibling {
+	if g.story == nil {
+		return nil
+	}
+	return g.story.sibling
+}
+
+// top is the largest size that was seen, though perhaps not what lies there.
+func (g *generation) top() int64 {
+	if g.story == nil {
+		return g.seen
+	}
+	return max(g.seen, g.story.top)
+}
+
+// unsure says, of a generation whose name was lost while it was closed, that more may have been written to it.
+func (g *generation) unsure() bool { return g.story != nil && g.story.unsure }
+
+// written is when the file was written last, by the last look.
+func (g *generation) written() time.Time { return time.Unix(0, g.mtime) }
 
 // name is the file that a gap names.
 func (g *generation) name() string {
@@ -116,9 +168,9 @@ func (g *generation) position(offset int64) source.Position {
 	h := g.head.Load()
 	p := source.Position{
 		Source: g.source, Path: g.path, Device: g.dev, Inode: g.ino, Born: g.born,
-		Print: h.crc, PrintLen: h.len(), PrintAt: h.from, Offset: offset, Packed: string(g.packed),
+		Print: h.crc, PrintLen: h.len(), PrintAt: h.from, Offset: offset, Packed: string(g.packing()),
 	}
-	if g.packed == "" {
+	if g.packing() == "" {
 		p.Modified, p.Size = g.modified.Load(), max(g.size.Load(), g.lost.Load())
 	}
 	return p
@@ -126,7 +178,7 @@ func (g *generation) position(offset int64) source.Position {
 
 // publish lets the readers see what was last seen.
 func (g *generation) publish() {
-	g.modified.Store(g.mtime.UnixNano())
+	g.modified.Store(g.mtime)
 	g.size.Store(g.seen)
 }
 

@@ -123,7 +123,7 @@ func (r *reader) bind(b *book) {
 func (r *reader) beginAt(ch *chapter, off int64) {
 	c := ch.cursor
 	moved := false
-	if c.gen.packed == "" {
+	if c.gen.packing() == "" {
 		r.steady(c, func(h *handle) { moved = h != nil && c.moveTo(h.f, min(off, c.end)) })
 	}
 	if !moved { // the read finds out what became of it

@@ -180,7 +180,7 @@ func (s *Set) descendLocked(dir string, mode fs.FileMode) {
 
 // foundLocked gives a file that is sought its name.
 func (s *Set) foundLocked(id fileID, path string) {
-	for g := s.held[id]; g != nil; g = g.twin {
+	for g := s.held[id]; g != nil; g = g.twin() {
 		if _, ok := s.seeking[g]; ok {
 			g.handle.Load().f.name(path, id, g.born)
 		}

@@ -25,7 +25,7 @@ func (s *Set) locateLocked(t *track, f *folder, p source.Position, taken map[*si
 	for g := range s.draining {
 		if g.holds(p) {
 			b := f.siblings[fileID{g.dev, g.ino}]
-			at := place{gen: g, off: p.Offset, mtime: g.mtime}
+			at := place{gen: g, off: p.Offset, mtime: g.written()}
 			if b != nil {
 				at.number, at.path = rotationNumber(b.path), b.path
 			}

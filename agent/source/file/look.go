@@ -95,5 +95,5 @@ func bornOf(file contents) (since int64) {
 
 // unchanged says whether a look shows nothing new.
 func (st *status) unchanged(g *generation) bool {
-	return st.size == g.seen && st.mtime == g.mtime.UnixNano() && st.is(g)
+	return st.size == g.seen && st.mtime == g.mtime && st.is(g)
 }

@@ -84,7 +84,7 @@ func (r *reader) merged() *source.Block {
 			r.activate(t.lane)
 			continue
 		}
-		if len(r.turns) > 1 && c.gen.packed != "" && c.stream == nil &&
+		if len(r.turns) > 1 && c.gen.packing() != "" && c.stream == nil &&
 			r.streams > 0 && r.streams+c.cost+streamBuffer > maxStreams {
 			r.parked = append(r.parked, t)
 			heap.Pop(&r.turns)
@@ -187,7 +187,7 @@ func (r *reader) nextTime(c *cursor) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	timeOf := func(line []byte) (time.Time, bool) { return r.start.TimeOf(c.gen.source, line) }
-	if c.gen.packed == "" {
+	if c.gen.packing() == "" {
 		_, when, ok := firstTimed(h.f, c.off, c.end, timeOf)
 		return when, ok
 	}

@@ -95,7 +95,7 @@ func (r *reader) atEnd(g *generation, found pins, live bool) bool {
 	steady := r.seekEnd(c)
 	c.end = c.off
 	if found != nil {
-		found[l.path] = append(found[l.path], &chapter{cursor: c, mtime: g.mtime, live: live})
+		found[l.path] = append(found[l.path], &chapter{cursor: c, mtime: g.written(), live: live})
 	}
 	return steady
 }

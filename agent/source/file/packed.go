@@ -18,7 +18,7 @@ func (r *reader) streamOf(c *cursor) *stream {
 		r.letGo(c)
 	}
 	if c.stream == nil {
-		c.stream = newStream(c.gen.handle.Load().f, c.gen.packed, r.set.limits, c.off)
+		c.stream = newStream(c.gen.handle.Load().f, c.gen.packing(), r.set.limits, c.off)
 		r.streams += c.stream.cost()
 	}
 	return c.stream

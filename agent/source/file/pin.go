@@ -184,7 +184,7 @@ func (s *Set) pinOneLocked(f *folder, rel *relative, room bool) (*chapter, bool)
 	g := s.newGenerationLocked(rel.track, h, info)
 	ch := &chapter{cursor: &cursor{gen: g}, path: rel.path, mtime: info.ModTime(), pinned: true}
 	if rel.packed != "" {
-		g.packed, g.words = rel.packed, &words{rotated: rel.path}
+		g.words = &words{rotated: rel.path, packed: rel.packed}
 		g.sealed.Store(true)
 		return ch, true
 	}
@@ -193,7 +193,7 @@ func (s *Set) pinOneLocked(f *folder, rel *relative, room bool) (*chapter, bool)
 		return nil, copied
 	}
 	g.publish()
-	g.sibling = b
+	g.tell().sibling = b
 	s.drainLaterLocked(g.retain()) // a stale writer may go on
 	return ch, true
 }
@@ -208,7 +208,7 @@ func (ch *chapter) settle() {
 			ch.settled = dev == g.dev && ino == g.ino
 		}
 	}
-	if ch.pinned && g.packed == "" {
+	if ch.pinned && g.packing() == "" {
 		ch.cursor.end = g.size.Load()
 	}
 }

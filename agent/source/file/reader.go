@@ -304,7 +304,7 @@ func (r *reader) SkipToEnd() []source.Gap {
 		}
 		for _, c := range l.cursors {
 			from := c.off
-			if c.gen.packed != "" {
+			if c.gen.packing() != "" {
 				continue // it ends by itself
 			}
 			if r.seekEnd(c) && c.off > from {

@@ -29,7 +29,7 @@ func (s *Set) regainLocked(g *generation) bool {
 		f.keep()
 	}
 	f.unpin()
-	g.sibling = b
+	g.tell().sibling = b
 	return true
 }
 
@@ -57,13 +57,13 @@ func (s *Set) seekLocked(g *generation) {
 func (s *Set) sealVanishedLocked(g *generation) {
 	s.sealInLocked(g, nil, 0)
 	s.log.Debug("file_vanished", slog.String("path", g.path), slog.Uint64("place", g.place),
-		slog.Int64("seen_bytes", g.lost.Load()), slog.Bool("unsure", g.unsure))
+		slog.Int64("seen_bytes", g.lost.Load()), slog.Bool("unsure", g.unsure()))
 }
 
 // sealInLocked ends a generation that was sought, in a copy of it if there is one.
 func (s *Set) sealInLocked(g *generation, copied *handle, size int64) {
-	g.lost.Store(max(g.seen, g.top))
-	g.torn.Store(g.unsure)
+	g.lost.Store(g.top())
+	g.torn.Store(g.unsure())
 	g.seen = size
 	g.size.Store(size)
 	g.handle.Swap(copied).release()
@@ -75,7 +75,7 @@ func (s *Set) sealInLocked(g *generation, copied *handle, size int64) {
 // while it was closed. That ends in the copy then.
 func (s *Set) copyOfSoughtLocked(t *track, b *sibling) bool {
 	for g := range s.seeking {
-		if g.path != t.path || b.mtime.Before(g.mtime) || !g.head.Load().like(b.head) {
+		if g.path != t.path || b.mtime.Before(g.written()) || !g.head.Load().like(b.head) {
 			continue
 		}
 		info, err := b.open.f.Stat()
@@ -84,7 +84,7 @@ func (s *Set) copyOfSoughtLocked(t *track, b *sibling) bool {
 		}
 		s.sealInLocked(g, b.open.retain(), info.Size())
 		s.drainedLocked(g)
-		g.sibling, b.fresh = b, false
+		g.tell().sibling, b.fresh = b, false
 		b.close()
 		return true
 	}

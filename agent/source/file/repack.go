@@ -217,8 +217,8 @@ func (b *packedSibling) printed(s *Set, p *source.Position) bool {
 // generationLocked makes a generation of a sibling, which belongs to one reader.
 func (b *packedSibling) generationLocked(s *Set, t *track) *generation {
 	s.lastID++
-	g := &generation{place: s.lastID, source: t.source, path: t.path, dev: b.id.dev, ino: b.id.ino, mtime: b.mtime}
-	g.packed, g.words = b.packed, &words{rotated: b.path}
+	g := &generation{place: s.lastID, source: t.source, path: t.path, dev: b.id.dev, ino: b.id.ino}
+	g.mtime, g.words = b.mtime.UnixNano(), &words{rotated: b.path, packed: b.packed}
 	g.handle.Store(b.h.retain())
 	g.head.Store(newHead(0, b.head))
 	g.sealed.Store(true)
@@ -231,14 +231,14 @@ func (b *packedSibling) generationLocked(s *Set, t *track) *generation {
 // truncated and compressed before anybody looked.
 func (r *reader) unpackInstead(c *cursor) bool {
 	old := c.gen
-	if head := old.head.Load(); old.packed != "" || head.len() == 0 {
+	if head := old.head.Load(); old.packing() != "" || head.len() == 0 {
 		return false
 	}
 	g := r.set.packedCopy(old)
 	if g == nil {
 		return false
 	}
-	st := newStream(g.handle.Load().f, g.packed, r.set.limits, c.off-int64(c.nbefore))
+	st := newStream(g.handle.Load().f, g.packing(), r.set.limits, c.off-int64(c.nbefore))
 	if seen := st.slice(c.off-int64(c.nbefore), c.off); !c.saw(seen) {
 		st.close()
 		g.release()
@@ -302,10 +302,10 @@ func (s *Set) laterPackedLocked(t *track, siblings []*packedSibling, after *newe
 func (s *Set) madeOf(b *packedSibling, g *generation, places []place) bool {
 	for _, p := range places {
 		o := p.gen
-		if o == nil || o.packed != "" || o.handle.Load() == nil {
+		if o == nil || o.packing() != "" || o.handle.Load() == nil {
 			continue
 		}
-		beside := o.sibling != nil && o.sibling.path+"."+string(b.packed) == b.path
+		beside := o.rotated() != nil && o.rotated().path+"."+string(b.packed) == b.path
 		switch {
 		case len(b.head) == 0:
 			if beside {

@@ -26,7 +26,7 @@ func (r *reader) rest(l *lane) {
 	}
 	c := l.cursors[0]
 	g := c.gen
-	if g.packed != "" || g.sealed.Load() || c.history || c.scan > 0 || c.off != g.size.Load() ||
+	if g.packing() != "" || g.sealed.Load() || c.history || c.scan > 0 || c.off != g.size.Load() ||
 		int64(c.nbefore) != min(c.off, window) {
 		return
 	}

@@ -206,7 +206,7 @@ func (s *Set) beginLocked(r *reader, t *track, places []place) {
 		if !p.done {
 			r.begin(p.gen, p.off)
 		}
-		if p.gen.packed != "" {
+		if p.gen.packing() != "" {
 			p.gen.release() // it is the reader's alone
 		}
 	}
@@ -315,12 +315,12 @@ func (s *Set) laterLocked(t *track, f *folder, after *newer) []place {
 func (r *reader) begin(g *generation, off int64) {
 	c := &cursor{gen: g.retain(), end: g.size.Load()}
 	h := g.handle.Load()
-	if off == g.seen && g.packed == "" && g.mark.bytes == nil {
+	if off == g.seen && g.packing() == "" && g.mark.bytes == nil {
 		c.restored(off, g.mark.sum)
 		r.activate(r.add(c))
 		return
 	}
-	if g.packed != "" {
+	if g.packing() != "" {
 		c.off, c.history = off, true
 		r.history++
 		r.activate(r.add(c))

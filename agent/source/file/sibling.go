@@ -192,7 +192,7 @@ func (s *Set) heldLocked(id fileID, file contents) *generation {
 		h := g.head.Load()
 		return h.len() == 0 || h.begins(file)
 	}
-	for g := s.held[id]; g != nil; g = g.twin {
+	for g := s.held[id]; g != nil; g = g.twin() {
 		if is(g) {
 			return g
 		}
@@ -308,7 +308,7 @@ func (s *Set) adoptLocked(b *sibling) {
 		g.release()
 		return
 	}
-	g.sibling = b
+	g.tell().sibling = b
 	b.of = g.place
 	s.unseenLocked(t, g)
 }

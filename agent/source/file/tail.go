@@ -170,7 +170,7 @@ func (r *reader) fill(w *walk, start source.Start, buf []byte, need int) bool {
 		floor = max(floor, w.floor)
 	}
 	switch {
-	case ch.cursor.gen.packed != "":
+	case ch.cursor.gen.packing() != "":
 		w.matches = append(w.matches[:0], r.tailOf(w, floor, math.MaxInt64, need, start)...)
 	case !ch.broken:
 		w.back = &backward{c: ch.cursor, chapter: w.at, pos: ch.cursor.end, floor: floor}
@@ -191,7 +191,7 @@ func (r *reader) fillPlain(w *walk, start source.Start, buf []byte, need int) {
 		}
 	})
 	switch {
-	case b.c.gen.packed != "":
+	case b.c.gen.packing() != "":
 		w.matches = append(w.matches[:0], r.tailOf(w, b.floor, pos, need, start)...)
 		w.back = nil
 	case !ok:
@@ -205,7 +205,7 @@ func (r *reader) fillPlain(w *walk, start source.Start, buf []byte, need int) {
 func (r *reader) tailOf(w *walk, floor, to int64, need int, start source.Start) []match {
 	ch := w.book.chapters[w.at]
 	g := ch.cursor.gen
-	st := newStream(g.handle.Load().f, g.packed, r.set.limits, floor)
+	st := newStream(g.handle.Load().f, g.packing(), r.set.limits, floor)
 	defer st.close()
 	var ring []match
 	next := 0

@@ -87,8 +87,8 @@ func (s *Set) flushLocked() {
 		}
 	}
 	for _, g := range s.unseen {
-		if g.sibling == nil {
-			g.sibling = s.folderLocked(filepath.Dir(g.path)).siblings[fileID{g.dev, g.ino}]
+		if g.rotated() == nil {
+			g.tell().sibling = s.folderLocked(filepath.Dir(g.path)).siblings[fileID{g.dev, g.ino}]
 		}
 	}
 	sort.SliceStable(s.unseen, func(i, j int) bool { return s.unseen[i].before(s.unseen[j]) })
@@ -107,10 +107,10 @@ func (s *Set) flushLocked() {
 
 // before orders generations of one path by age, the oldest first.
 func (g *generation) before(o *generation) bool {
-	if g.sibling != nil && o.sibling != nil {
-		return g.sibling.before(o.sibling)
+	if a, b := g.rotated(), o.rotated(); a != nil && b != nil {
+		return a.before(b)
 	}
-	return g.mtime.Before(o.mtime)
+	return g.mtime < o.mtime
 }
 
 // publishLocked tells the readers what grew.
@@ -269,15 +269,15 @@ func (s *Set) checkLocked(t *track) bool {
 // grewLocked publishes what a file has more than at the last look; false says that it is not what it was.
 func (s *Set) grewLocked(g *generation, f *lazyFile, info fs.FileInfo) bool {
 	size := g.seen
-	if info.Size() == size && info.ModTime().Equal(g.mtime) {
+	if info.Size() == size && info.ModTime().UnixNano() == g.mtime {
 		return true
 	}
 	if info.Size() < size || !g.same(f) {
 		return false
 	}
 	if info.Size() > size {
-		g.top = info.Size()
 		if !s.growLocked(g, f, info.Size()) {
+			g.tell().top = info.Size()
 			return true // it changes just now: the next look tells how
 		}
 		if size == 0 && g.hollow { // another life may have passed since the truncation, and is to come before it
@@ -287,7 +287,7 @@ func (s *Set) grewLocked(g *generation, f *lazyFile, info fs.FileInfo) bool {
 	} else {
 		s.grown = append(s.grown, g) // the time is told after what came and went unseen before it
 	}
-	g.mtime = info.ModTime()
+	g.mtime = info.ModTime().UnixNano()
 	return true
 }
 

@@ -36,7 +36,7 @@ func (s *Set) truncatedLocked(t *track, info fs.FileInfo) {
 
 // sealTruncatedLocked ends a generation whose bytes are no longer in its own file.
 func (s *Set) sealTruncatedLocked(g *generation) {
-	g.lost.Store(max(g.seen, g.top))
+	g.lost.Store(g.top())
 	cut := time.Now()
 	if info, err := g.handle.Load().f.Stat(); err == nil && info.ModTime().Before(cut) {
 		cut = info.ModTime() // it was written since, or that is the time
@@ -56,14 +56,14 @@ func (s *Set) sealTruncatedLocked(g *generation) {
 // mayTear says whether lines may have been written unseen before the file was cut, and after it was copied.
 func (g *generation) mayTear(cut time.Time, copied *handle) bool {
 	if copied == nil {
-		return cut.Sub(g.mtime) < tearTime
+		return cut.Sub(g.written()) < tearTime
 	}
 	info, err := copied.f.Stat()
 	if err != nil || info.Size() != g.seen { // the copy does not tell since when it was quiet
 		return true
 	}
 	made := info.ModTime()
-	return made.Sub(g.mtime) < min(tearTime, tearTick+tearShare*max(0, cut.Sub(made)))
+	return made.Sub(g.written()) < min(tearTime, tearTick+tearShare*max(0, cut.Sub(made)))
 }
 
 // seekCopyLocked finds the copy that was made of a generation, also while it is being renamed.
@@ -105,7 +105,7 @@ func (s *Set) copyLocked(f *folder, g *generation) (copied *handle, size int64, 
 		best, bestFile, bestSize = b, h, info.Size()
 	}
 	if best != nil {
-		g.sibling = best
+		g.tell().sibling = best
 		best.of, best.fresh = g.place, false
 		best.close()
 	}
@@ -148,8 +148,8 @@ func (s *Set) copiesLocked(t *track, family []*sibling, known map[*sibling]bool)
 // likelier says whether a rather than b is the copy that was made of g, where both begin like it: the first that was
 // made after g was seen to be written. What was made before is mostly of an earlier life.
 func (g *generation) likelier(a, b *sibling) bool {
-	late := !a.mtime.Before(g.mtime)
-	if late != !b.mtime.Before(g.mtime) {
+	late := !a.mtime.Before(g.written())
+	if late != !b.mtime.Before(g.written()) {
 		return late
 	}
 	if late {
