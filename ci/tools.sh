@@ -6,6 +6,9 @@ GOLANGCI_MODULE=github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 GOTESTSUM_VERSION=v1.13.0
 GOTESTSUM_MODULE=gotest.tools/gotestsum
 
+TOXIPROXY_VERSION=v2.5.0
+TOXIPROXY_MODULE=github.com/Shopify/toxiproxy/v2/cmd/server
+
 # NODE_LEAST is the oldest major version of Node for clients and page; NODE_VERSION comes where that is not there.
 NODE_LEAST=20
 NODE_VERSION=22
@@ -13,10 +16,11 @@ NODE_VERSION=22
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 tools="$root/bin/tools"
 
-# pinned prints the path of the tool of a module at a version, and installs it first if need be.
+# pinned prints the path of the tool of a module at a version, and installs it first if need be. Its name is the last
+# word of the module's path, or the third argument.
 pinned() {
 	local module=$1 version=$2 name=${1##*/}
-	local bin="$tools/$name-$version"
+	local bin="$tools/${3:-$name}-$version"
 	if [ ! -x "$bin" ]; then
 		echo "installing $name $version" >&2
 		GOBIN="$tools" GOFLAGS= go install "$module@$version" >&2
@@ -25,9 +29,11 @@ pinned() {
 	echo "$bin"
 }
 
-# golangci and gotestsum print the path of the linter and of the runner of the tests.
+# golangci, gotestsum and toxiproxy print the path of the linter, of the runner of the tests, and of the proxy by which
+# they disturb the network.
 golangci() { pinned "$GOLANGCI_MODULE" "$GOLANGCI_VERSION"; }
 gotestsum() { pinned "$GOTESTSUM_MODULE" "$GOTESTSUM_VERSION"; }
+toxiproxy() { pinned "$TOXIPROXY_MODULE" "$TOXIPROXY_VERSION" toxiproxy; }
 
 # modules prints the folder of every Go module of the repository, the root first.
 modules() {

@@ -2,9 +2,11 @@ package e2e
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -96,7 +98,7 @@ func journals(t *testing.T, data string) int {
 // writes its journal. What the dead agents leave must be enough for the next.
 func faultAgentCrashPoints(t *testing.T) {
 	const perPoint = 500
-	points := []string{"renameat:1", "fcntl:20", "openat:45", "write:4", "write:12", "write:50", "unlinkat:1"}
+	points := []string{"renameat:1", "fcntl:20", "openat:45", "write:4", "write:12", "write:50", "unlinkat:1", "fsync:1", "fsync:2"}
 	f := newFleet(t)
 	log := filepath.Join(f.dir, "logs", "app.log")
 	appendLines(t, log, 0, 1)
@@ -193,8 +195,47 @@ func messages(frames []client.Frame) string {
 	return fmt.Sprint(out)
 }
 
+// ticketed is the status of a stream's answer to a ticket.
+func (f *fleet) ticketed(ctx context.Context, id, ticket string) int {
+	f.t.Helper()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, f.url()+"/api/v1/stream/sse/"+id+"?ticket="+ticket, nil)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	return resp.StatusCode
+}
+
+// ticket asks for a ticket for a session.
+func (f *fleet) ticket(ctx context.Context, id string) string {
+	f.t.Helper()
+	body := strings.NewReader(`{"session_id":"` + id + `"}`)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, f.url()+"/api/v1/stream/ticket", body)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+f.token())
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var answer wire.TicketResponse
+	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil || answer.Ticket == "" {
+		f.t.Fatalf("no ticket: %s, %v", resp.Status, err)
+	}
+	return answer.Ticket
+}
+
 // faultServerKill kills the server while lines are written: the session keeps its end, the agent and the viewer come
-// back by themselves, and every line comes once or is announced.
+// back by themselves, every line comes once or is announced, and a ticket of the dead server is refused in so many words.
 func faultServerKill(t *testing.T) {
 	const perKill = 500
 	kills := times(5, 50)
@@ -207,6 +248,7 @@ func faultServerKill(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	unused := f.ticket(ctx, id)
 	lines := 1 + kills*2*perKill
 	led := newLedger(t, lines)
 	led.seen[0] = 1
@@ -221,6 +263,12 @@ func faultServerKill(t *testing.T) {
 		f.online("edge-1")
 	}
 	led.readSome(ctx, stream, lines-1)
+	if got := f.ticketed(ctx, id, unused); got != http.StatusUnauthorized {
+		t.Errorf("a ticket of a dead server is answered with %d, want %d", got, http.StatusUnauthorized)
+	}
+	if got := f.ticketed(ctx, id, f.ticket(ctx, id)); got != http.StatusOK {
+		t.Errorf("a new ticket is answered with %d, want %d", got, http.StatusOK)
+	}
 	after, err := f.client.Session(ctx, id)
 	if err != nil {
 		t.Fatal(err)

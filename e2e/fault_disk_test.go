@@ -115,10 +115,11 @@ func faultAgentDiskErrors(t *testing.T) {
 	usual := f.startAgent("edge-1", "app="+log)
 	ctx, id, stream := f.begin(wire.StartRequest{Mode: wire.ModeComplete})
 	usual.kill()
-	sessions := filepath.Join(f.dir, "edge-1", "sessions")
-	// Every third write of the journal finds no room, every second rename fails.
-	agent := f.traceAgent("app="+log, "-P", filepath.Join(sessions, id+".journal"),
-		"-e", "trace=write,renameat", "-e", "inject=write:error=ENOSPC:when=3+3", "-e", "inject=renameat:error=EIO:when=2+2")
+	data := filepath.Join(f.dir, "edge-1")
+	// Every third write of the journal finds no room, every second rename fails, and no checkpoint can be synced.
+	agent := f.traceAgent("app="+log, "-P", filepath.Join(data, "sessions", id+".journal"),
+		"-P", filepath.Join(data, "counter.checkpoint.new"), "-e", "trace=write,renameat,fsync", "-e",
+		"inject=write:error=ENOSPC:when=3+3", "-e", "inject=renameat:error=EIO:when=2+2", "-e", "inject=fsync:error=EIO")
 	led := newLedger(t, 20*part)
 	appendLines(t, log, 1, part)
 	led.seen[0] = 1
@@ -131,6 +132,10 @@ func faultAgentDiskErrors(t *testing.T) {
 	if !strings.Contains(agent.out.String(), "journal_write_failed") {
 		t.Error("no write failed, so this shows nothing")
 	}
+	f.until("the server tells that there is no checkpoint", func() bool {
+		edge, err := f.client.Agent(ctx, "edge-1")
+		return err == nil && strings.Contains(edge.Problem, "checkpoint") && strings.HasSuffix(edge.Problem, "input/output error")
+	})
 	led.finish(ctx, f, stream, id)
 	led.whole()
 }

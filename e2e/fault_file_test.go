@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +17,86 @@ import (
 	"github.com/spilelog/spile/client"
 	"github.com/spilelog/spile/wire"
 )
+
+// rotatedNginx is an nginx that logs the number of each request.
+const rotatedNginx = `daemon off;
+master_process off;
+pid %[1]s/nginx.pid;
+error_log stderr warn;
+events {}
+http {
+	client_body_temp_path %[1]s/body;
+	proxy_temp_path %[1]s/proxy;
+	fastcgi_temp_path %[1]s/fastcgi;
+	uwsgi_temp_path %[1]s/uwsgi;
+	scgi_temp_path %[1]s/scgi;
+	log_format numbered 'line $arg_n of $remote_addr';
+	server {
+		listen 127.0.0.1:%[2]d;
+		access_log %[1]s/logs/access.log numbered;
+		location / { return 204; }
+	}
+}
+`
+
+// faultNginx has the real logrotate rotate the log of a real nginx by rename, as their packages set it up, under load and
+// twice in a row: nginx writes to the renamed file until it is told, and nothing of that is lost.
+func faultNginx(t *testing.T) {
+	rounds := times(6, 60)
+	const perRound = 500
+	f := newFleet(t)
+	log := filepath.Join(f.dir, "logs", "access.log")
+	appendLines(t, log, 0, 1)
+	conf, port := filepath.Join(f.dir, "nginx.conf"), freePort(t)
+	write(t, conf, fmt.Sprintf(rotatedNginx, f.dir, port))
+	launch(t, "nginx", exec.Command(program("nginx"), "-e", "stderr", "-c", conf))
+	url := fmt.Sprintf("http://127.0.0.1:%d/", port)
+	f.until("nginx answers", func() bool {
+		resp, err := http.Get(url)
+		if err != nil {
+			return false
+		}
+		return resp.Body.Close() == nil
+	})
+	config := filepath.Join(f.dir, "logrotate.conf")
+	write(t, config, fmt.Sprintf("%s {\n\tsize 1\n\trotate %d\n\tsu root root\n\tcreate 0644\n\tsharedscripts\n\tpostrotate\n"+
+		"\t\tkill -USR1 $(cat %s/nginx.pid)\n\tendscript\n}\n", log, 3*rounds, f.dir))
+	f.startAgent("edge-1", "app="+log)
+	ctx, id, stream := f.begin(wire.StartRequest{Mode: wire.ModeComplete})
+	lines := 1 + rounds*perRound
+	asked := make(chan error, 1)
+	go func() { asked <- request(ctx, url, 1, lines) }()
+	led := newLedger(t, lines)
+	led.seen[0] = 1
+	for round := range rounds {
+		led.readSome(ctx, stream, 1+round*perRound)
+		for range 1 + round%2 {
+			command(t, "logrotate", "--force", "--state", config+".state", config)
+		}
+	}
+	led.readSome(ctx, stream, lines-1)
+	if err := <-asked; err != nil {
+		t.Fatal(err)
+	}
+	led.finish(ctx, f, stream, id)
+	led.whole()
+}
+
+// request asks for the numbers from to to-1.
+func request(ctx context.Context, url string, from, to int) error {
+	for n := from; n < to; n++ {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"?n="+itoa(n), nil)
+		if err != nil {
+			return err
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			return err
+		}
+		_ = resp.Body.Close()
+	}
+	return nil
+}
 
 // faultRefill cuts a file and writes it anew beyond where it was read, within one look of the agent: a size alone does
 // not show it. What was read before must not come twice, and the new lines must come whole.

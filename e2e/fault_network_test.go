@@ -7,7 +7,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -28,7 +30,11 @@ func cutNetwork(t *testing.T, address, target string) {
 		how = append(how, "--reject-with", "tcp-reset")
 	}
 	for _, side := range []string{"-s", "-d"} {
-		command(t, "iptables", append([]string{"-w", "-A", "INPUT", "-p", "tcp", side, address, "-j"}, how...)...)
+		rule := []string{"-w", "-A", "INPUT", "-p", "tcp", side, address}
+		if target == "REJECT" { // the word of the refusal comes through
+			rule = append(rule, "--tcp-flags", "RST", "NONE")
+		}
+		command(t, "iptables", slices.Concat(rule, []string{"-j"}, how)...)
 	}
 }
 
@@ -38,16 +44,53 @@ func healNetwork(t *testing.T) {
 	command(t, "iptables", "-w", "-F", "INPUT")
 }
 
+// road is a network between agent and server that can be cut.
+type road struct {
+	// host is where the agent reaches the server, wrap the command that runs the agent at its end of the road.
+	host      string
+	wrap      []string
+	cut, heal func()
+}
+
+// filtered is a road whose packets the kernel drops or refuses.
+func filtered(t *testing.T, target string) road {
+	return road{host: far, wrap: []string{"env"}, cut: func() { cutNetwork(t, far, target) }, heal: func() { healNetwork(t) }}
+}
+
+// wired is a road over two network cards with a cable between them, of which one is in a network of its own.
+func wired(t *testing.T) road {
+	t.Helper()
+	command(t, "mount", "-t", "tmpfs", "none", "/run") // ip has its names there
+	for _, line := range []string{
+		"netns add edge", "link add card type veth peer name card netns edge",
+		"addr add 10.9.0.1/24 dev card", "link set card up",
+		"-n edge addr add 10.9.0.2/24 dev card", "-n edge link set card up",
+	} {
+		command(t, "ip", strings.Fields(line)...)
+	}
+	return road{
+		host: "10.9.0.1", wrap: []string{"ip", "netns", "exec", "edge"},
+		cut:  func() { command(t, "ip", "link", "set", "card", "down") },
+		heal: func() { command(t, "ip", "link", "set", "card", "up") },
+	}
+}
+
 // cutLine fills the network between agent and server with silence: both notice within 15 s, the agent's memory does
 // not grow with what is written meanwhile, and when the network is back every line comes.
-func cutLine(t *testing.T, target string, silent int) {
+func cutLine(t *testing.T, lay func(*testing.T) road, silent int) {
 	if !isolated(t) {
 		return
 	}
-	f := newFleetAt(t, "0.0.0.0")
+	f, way := newFleetAt(t, "0.0.0.0"), lay(t)
 	log := filepath.Join(f.dir, "logs", "app.log")
 	appendLines(t, log, 0, 1)
-	agent := f.startAgentAt(fmt.Sprintf("http://%s:%d", far, f.port), "edge-1", "app="+log)
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := f.agentArgs("http://"+net.JoinHostPort(way.host, itoa(f.port)), "edge-1", "app="+log)
+	agent := launch(t, "agent", exec.Command(way.wrap[0], slices.Concat(way.wrap[1:], []string{path}, args)...))
+	f.online("edge-1")
 	ctx, id, stream := f.begin(wire.StartRequest{Mode: wire.ModeComplete})
 	const around = 20_000
 	lines := 1 + around + silent
@@ -55,7 +98,7 @@ func cutLine(t *testing.T, target string, silent int) {
 	led.seen[0] = 1
 	appendLines(t, log, 1, around/2)
 	led.readSome(ctx, stream, around/2-1)
-	cutNetwork(t, far, target)
+	way.cut()
 	cut := time.Now()
 	appendLines(t, log, around/2, around/2+silent)
 	led.readTo(ctx, stream, "the agent's absence", told(wire.StreamUnreachable))
@@ -67,7 +110,7 @@ func cutLine(t *testing.T, target string, silent int) {
 	if most > 64<<20 {
 		t.Errorf("the agent took %d MiB, want 64 MiB at most", most>>20)
 	}
-	healNetwork(t)
+	way.heal()
 	appendLines(t, log, around/2+silent, lines)
 	led.readSome(ctx, stream, lines-1)
 	led.finish(ctx, f, stream, id)
@@ -75,10 +118,17 @@ func cutLine(t *testing.T, target string, silent int) {
 }
 
 // faultHalfOpen loses every packet between agent and server, both ways, without a word.
-func faultHalfOpen(t *testing.T) { cutLine(t, "DROP", times(400_000, 4_000_000)) }
+func faultHalfOpen(t *testing.T) {
+	cutLine(t, func(t *testing.T) road { return filtered(t, "DROP") }, times(400_000, 4_000_000))
+}
 
 // faultReject has the kernel refuse every packet between agent and server.
-func faultReject(t *testing.T) { cutLine(t, "REJECT", 50_000) }
+func faultReject(t *testing.T) {
+	cutLine(t, func(t *testing.T) road { return filtered(t, "REJECT") }, 50_000)
+}
+
+// faultLinkDown pulls the cable between agent and server.
+func faultLinkDown(t *testing.T) { cutLine(t, wired, 50_000) }
 
 // rawViewer is a viewer without our client: it reads only when it is told to.
 type rawViewer struct {

@@ -83,14 +83,18 @@ func faultProxies(t *testing.T) {
 			dir, port := filepath.Join(f.dir, proxy.name), freePort(t)
 			file := filepath.Join(dir, "proxy.conf")
 			write(t, file, fmt.Sprintf(proxy.conf, dir, port, f.port, int(proxyIdle.Seconds())))
-			path, err := exec.LookPath(proxy.name)
-			if err != nil {
-				path = filepath.Join("/usr/sbin", proxy.name)
-			}
-			launch(t, proxy.name, exec.Command(path, proxy.args(file)...))
+			launch(t, proxy.name, exec.Command(program(proxy.name), proxy.args(file)...))
 			streamThrough(t, f, fmt.Sprintf("http://127.0.0.1:%d", port))
 		})
 	}
+}
+
+// program is the path of a program that may be where only root looks.
+func program(name string) string {
+	if path, err := exec.LookPath(name); err == nil {
+		return path
+	}
+	return filepath.Join("/usr/sbin", name)
 }
 
 // streamThrough streams in every form through a proxy.

@@ -18,13 +18,7 @@ import (
 )
 
 // faults is the fault matrix: what may break, a row each. A row is black box where the fault can be made from outside.
-// The rest is where the fault is:
-//
-//   - a handler under a storm, which must not hold its application up: TestCallersNeverWait and TestNeverReads in tap;
-//   - a panic in a formatter or a value: TestPanicLeavesNoTornLine in format, TestPanickingValues in tap and
-//     TestValueThatPanics in the root;
-//   - goroutines and files that stay: TestNothingStays;
-//   - rotation under the real logrotate: TestLogrotate.
+// docs/faults.md says what is held, and names the tests of the faults that are elsewhere.
 var faults = []struct {
 	name string
 	// alone says that the row measures time, and so does not share the machine with other rows.
@@ -39,11 +33,15 @@ var faults = []struct {
 	{"server-kill-9", false, faultServerKill},
 	{"network-half-open", false, faultHalfOpen},
 	{"network-rejects", false, faultReject},
+	{"network-link-down", false, faultLinkDown},
+	{"network-toxics", false, faultToxics},
+	{"throttled-viewer", false, faultThrottledViewer},
 	{"viewer-vanishes", false, faultViewerVanishes},
 	{"agent-disk-full", false, faultAgentDiskFull},
 	{"agent-disk-errors", false, faultAgentDiskErrors},
 	{"server-disk-full", false, faultServerDiskFull},
 	{"clock-jumps", false, faultClockJumps},
+	{"rotated-by-rename", false, faultNginx},
 	{"copytruncate-refill", false, faultRefill},
 	{"inode-reuse", false, faultInodeReuse},
 	{"rotated-to-gz", false, faultGzip},
@@ -56,6 +54,8 @@ var faults = []struct {
 	{"special-files", false, faultSpecialFiles},
 	{"permission-lost", false, faultPermission},
 	{"proxy-between", false, faultProxies},
+	{"http-2", false, faultHTTP2},
+	{"upgrade-skew", false, faultSkew},
 }
 
 // TestFault goes through the fault matrix.
@@ -246,7 +246,7 @@ func (f *fleet) problem(agent, source, text string) {
 // begin is a context with patience, and a session of all sources of edge-1 with a viewer that streams.
 func (f *fleet) begin(req wire.StartRequest) (context.Context, string, *client.Stream) {
 	f.t.Helper()
-	ctx, cancel := context.WithTimeout(f.t.Context(), 2*patience)
+	ctx, cancel := context.WithTimeout(f.t.Context(), time.Duration(times(5, 20))*time.Minute)
 	f.t.Cleanup(cancel)
 	req.AgentID = "edge-1"
 	if req.TimeoutSeconds == nil {

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/spilelog/spile/wire"
 )
@@ -16,12 +17,12 @@ import (
 // TestNothingStays opens and ends many sessions in every way and then expects server and agent as they were: no
 // goroutine, no file and no session more than before.
 func TestNothingStays(t *testing.T) {
-	const rounds = 40
+	rounds := times(40, 1000)
 	f := newFleet(t)
 	log := filepath.Join(f.dir, "logs", "app.log")
 	appendLines(t, log, 0, 1)
 	agent := f.startAgent("edge-1", "app="+log)
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Duration(times(5, 20))*time.Minute)
 	defer cancel()
 	// One session first, so that what is made once and kept is there.
 	f.useSession(ctx, log, 0)
