@@ -26,7 +26,7 @@ gen: ## generate what is generated, or say that nothing is
 bench: ## run the benchmarks, peers included (long)
 	ci/bench.sh
 
-soak: ## run the tests named Soak in full length (long)
+soak: ## run the long tests in full length (long)
 	ci/soak.sh
 
 check: ## everything that must pass before a change is taken

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -36,6 +37,7 @@ var (
 	ourCommand = regexp.MustCompile(`^(?:bin/|go run \./cmd/)?spile( .*)?$`)
 	word       = regexp.MustCompile(`'[^']*'|"[^"]*"|\S+`)
 	testName   = regexp.MustCompile("`(Test[A-Za-z0-9_]+)(?:/([a-z0-9-]+))?`")
+	faultRow   = regexp.MustCompile(`(?m)^\t\{"([a-z0-9-]+)", (?:true|false), fault`)
 	localLink  = regexp.MustCompile(`\]\(([^)#:]+)(?:#[^)]*)?\)`)
 )
 
@@ -97,22 +99,31 @@ func TestMisuseIsFound(t *testing.T) {
 	}
 }
 
-func TestPagesNameTestsThatExist(t *testing.T) {
-	var tests []string
-	for _, dir := range []string{"e2e", "bench"} {
-		names, err := filepath.Glob(filepath.Join(repository, dir, "*_test.go"))
-		if err != nil {
-			t.Fatal(err)
+// tests is the source of every test of the repository.
+func tests(t *testing.T) string {
+	t.Helper()
+	var all strings.Builder
+	err := filepath.WalkDir(repository, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && slices.Contains([]string{"bin", "node_modules", ".git"}, d.Name()):
+			return fs.SkipDir
+		case !strings.HasSuffix(path, "_test.go"):
+			return nil
 		}
-		for _, name := range names {
-			text, err := os.ReadFile(name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			tests = append(tests, string(text))
-		}
+		text, err := os.ReadFile(path)
+		all.Write(text)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
-	all := strings.Join(tests, "\n")
+	return all.String()
+}
+
+func TestPagesNameTestsThatExist(t *testing.T) {
+	all := tests(t)
 	for name, text := range pages(t) {
 		for _, match := range testName.FindAllStringSubmatch(text, -1) {
 			if !strings.Contains(all, "func "+match[1]+"(") {
@@ -122,6 +133,27 @@ func TestPagesNameTestsThatExist(t *testing.T) {
 				t.Errorf("%s names %s, which is no row of a test", name, match[0])
 			}
 		}
+	}
+}
+
+// TestPageOfFaultsHasEveryRow holds the page against the fault matrix.
+func TestPageOfFaultsHasEveryRow(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join(repository, "docs", "faults.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	matrix, err := os.ReadFile(filepath.Join(repository, "e2e", "fault_test.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := faultRow.FindAllStringSubmatch(string(matrix), -1)
+	for _, row := range rows {
+		if !strings.Contains(string(page), "`TestFault/"+row[1]+"`") {
+			t.Errorf("the page of faults has no row for %s", row[1])
+		}
+	}
+	if len(rows) < 25 {
+		t.Errorf("only %d rows were found", len(rows))
 	}
 }
 
