@@ -199,7 +199,7 @@ func TestPollKeepsItsPlace(t *testing.T) {
 			t.Errorf("what nobody took counts as %+v", h.Totals().Viewers)
 		}
 		// Whoever comes back after all is a new viewer, and gets the rest.
-		got := poll(t, h, cursor, 0)
+		got := poll(t, h, cursor, time.Second)
 		if len(got.seqs()) != 4 || got.event(wire.EventSessionStarted) == nil {
 			t.Errorf("came back to %v", got.seqs())
 		}
