@@ -32,7 +32,7 @@ func (h *Hub) ServeNDJSON(w http.ResponseWriter, r *http.Request, id string, vie
 func (h *Hub) serveHTTP(w http.ResponseWriter, r *http.Request, id string, out *plainOutput) {
 	s := h.served(id)
 	if s == nil {
-		unknownSession(w, id)
+		writeRefusal(w, h.notHere(id))
 		return
 	}
 	ctx, cancel := out.view.until(r.Context())

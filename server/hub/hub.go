@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"sync"
 	"time"
 
@@ -245,7 +244,18 @@ func (h *Hub) find(id string) *session {
 	return h.sessions[id]
 }
 
-// unknownSession is the answer for a session that is not open here.
-func unknownSession(w http.ResponseWriter, id string) {
-	writeRefusal(w, wire.Errorf(wire.CodeNotFound, "no open session %q", id))
+// notHere is the refusal for a session that is not open here. A hub that closes has let go of all sessions, though they
+// go on: whoever took them for over would not come back to the next server.
+func (h *Hub) notHere(id string) *wire.Error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed {
+		return goingAway()
+	}
+	return wire.Errorf(wire.CodeNotFound, "no open session %q", id)
+}
+
+// goingAway is the refusal of a hub that closes.
+func goingAway() *wire.Error {
+	return wire.Errorf(wire.CodeUnavailable, "the server goes away; come back with the cursor")
 }

@@ -121,7 +121,7 @@ func (h *Hub) answerPoll(w http.ResponseWriter, r *http.Request, p *poller, t po
 	}
 	body, gone := p.answer(t)
 	if gone && !begun {
-		writeRefusal(w, wire.Errorf(wire.CodeUnavailable, "the server goes away; come back with the cursor"))
+		writeRefusal(w, goingAway())
 		return
 	}
 	// Not every writer knows deadlines; the server's own does.
@@ -134,7 +134,7 @@ func (h *Hub) answerPoll(w http.ResponseWriter, r *http.Request, p *poller, t po
 func (h *Hub) poll(id string, view View) (*poller, *wire.Error) {
 	s := h.find(id)
 	if s == nil {
-		return nil, wire.Errorf(wire.CodeNotFound, "no open session %q", id)
+		return nil, h.notHere(id)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &poller{session: id, polls: &h.polls, box: newMailbox(), cancel: cancel, done: make(chan struct{})}
@@ -167,7 +167,7 @@ func (l *polls) add(p *poller) *wire.Error {
 	defer l.mu.Unlock()
 	switch {
 	case l.closed:
-		return wire.Errorf(wire.CodeUnavailable, "the server goes away")
+		return goingAway()
 	case len(l.byID) >= wire.MaxPolls:
 		return wire.Errorf(wire.CodeRateLimited, "%d viewers poll at this server, which is the limit", wire.MaxPolls)
 	}

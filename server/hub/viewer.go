@@ -77,14 +77,16 @@ type glance struct {
 	statuses       []wire.Control
 }
 
-// attach adds a viewer to the session, nil if the session ended or has too many. One that has ended takes back who can
-// say what it is owed.
+// attach adds a viewer to the session, nil if the session ended, has too many or is let go of. One that has ended takes
+// back who can say what it is owed.
 func (s *session) attach(view View, out output) (*viewer, *wire.Error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case s.gone || s.closing || s.ended && !view.HasAfter && !view.FromStart:
+	case s.gone || s.ended && !view.HasAfter && !view.FromStart:
 		return nil, wire.Errorf(wire.CodeSessionEnded, "session %s has ended", s.config.ID)
+	case s.closing:
+		return nil, goingAway()
 	case len(s.viewers) >= wire.MaxViewers:
 		return nil, wire.Errorf(wire.CodeRateLimited, "session %s has %d viewers, which is the limit",
 			s.config.ID, wire.MaxViewers)

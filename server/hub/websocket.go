@@ -28,7 +28,7 @@ var errSlow = errors.New("slow viewer")
 func (h *Hub) ServeWebSocket(w http.ResponseWriter, r *http.Request, id string, view View) {
 	s := h.served(id)
 	if s == nil {
-		unknownSession(w, id)
+		writeRefusal(w, h.notHere(id))
 		return
 	}
 	out := &socketOutput{batch: view.Batch, paced: &pacedConn{buffers: &h.buffers}}
