@@ -234,9 +234,24 @@ func (m *model) heal() {
 	m.disk.whole()
 }
 
+// present checks that no viewer has given up: a session that goes on is told to be over by nobody.
+func (m *model) present() {
+	m.t.Helper()
+	for _, v := range m.viewers {
+		select {
+		case <-v.done:
+			m.fail(fmt.Errorf("%s: the stream ended before its session: %w", v.name, v.err))
+		default:
+		}
+	}
+}
+
 // sound checks what must always hold.
 func (m *model) sound(ending bool) {
 	m.t.Helper()
+	if !ending {
+		m.present()
+	}
 	may := m.allowed(ending)
 	for _, v := range m.viewers {
 		b := v.books()
@@ -273,6 +288,7 @@ func (m *model) settle() {
 	m.note()
 	var err error
 	balanced := until(func() bool {
+		m.present()
 		m.note()
 		err = m.balance()
 		return err == nil

@@ -13,6 +13,10 @@ import (
 	"github.com/spilelog/spile/wire"
 )
 
+// socketBuffer is how much a viewer's socket holds: little, so that one that does not read is felt. With less than a
+// segment of the loopback the kernel throws away what comes, and each step waits for a retransmission.
+const socketBuffer = 64 << 10
+
 // viewer reads one session over a road of its own, and keeps books.
 type viewer struct {
 	name   string
@@ -43,8 +47,7 @@ func (f *fleet) watch(name, session string, owed bool) (*viewer, error) {
 		Transport: &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			conn, err := dialer.DialContext(ctx, network, address)
 			if err == nil {
-				// A socket that holds little makes a viewer that does not read felt.
-				err = conn.(*net.TCPConn).SetReadBuffer(16 << 10)
+				err = conn.(*net.TCPConn).SetReadBuffer(socketBuffer)
 			}
 			return conn, err
 		}},
