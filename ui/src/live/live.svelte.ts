@@ -41,6 +41,8 @@ export class Live {
   attempt = $state.raw({ count: 0, wait: 0, error: '' });
   warnings = $state.raw<string[]>([]);
   statuses = $state.raw<Record<string, string>>({});
+  /** What keeps agents from writing their own state, by agent. */
+  problems = $state.raw<Record<string, string>>({});
   accounts = $state.raw<Accounts>();
   expires = $state(0);
   ending = $state(false);
@@ -160,6 +162,7 @@ export class Live {
     stream.on('gap', (gap) => this.#gap(gap));
     stream.on('status', (f) => {
       this.statuses = { ...this.statuses, [f.agent]: f.status };
+      this.problems = { ...this.problems, [f.agent]: f.problem ?? '' };
     });
     stream.on('stats', (f) => {
       this.accounts = f.accounts;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { filterClauses, why, type Situation } from './why';
 
-const account = (seen: number, filtered: number, dropped = 0) => ({
+const account = (seen: number, filtered: number, dropped = 0, lost_bytes: Record<string, number> = {}) => ({
   agents: {
     a: {
       seen,
@@ -11,7 +11,7 @@ const account = (seen: number, filtered: number, dropped = 0) => ({
       dropped: { rate: dropped },
       sent: seen - filtered - dropped,
       pending: 0,
-      lost_bytes: {},
+      lost_bytes,
       truncated_lines: 0,
     },
   },
@@ -36,13 +36,23 @@ describe('why', () => {
     ['ended', { ended: true }, 'has ended'],
     ['offline', { connected: false }, 'server cannot be reached'],
     ['unreachable', { unreachable: ['a'] }, 'agent cannot be reached'],
-    ['some-reachable', { unreachable: ['a'], agents: 2 }, 'Nothing was written'],
+    [
+      'some-reachable',
+      { unreachable: ['a'], agents: 2 },
+      'Nothing was written since the session began. Problems: a cannot be reached.',
+    ],
     ['dropped', { accounts: account(10, 5, 5) }, '5 events passed'],
     [
       'filtered',
       { accounts: account(1200, 1200), clauses: ['pattern x'] },
       'read 1,200 lines, and the filter let none of them pass: pattern x',
     ],
+    [
+      'filtered-of-what-was-read',
+      { accounts: account(5, 5, 0, { lagging: 2_000_000 }), problems: ['b: no'] },
+      'the filter. Problems: 2.0 MB were not read: matching fell behind the file; b: no.',
+    ],
+    ['nothing-read', { accounts: account(0, 0, 0, { corrupt: 10 }) }, 'Nothing was read since the session began.'],
     ['under-way', { accounts: account(10, 5) }, 'under way'],
     [
       'silent',

@@ -1,5 +1,7 @@
+import { bytesText } from '../fleet/rates';
 import { agentsTotal, sum } from './accounts';
 import type { Accounts } from './frames';
+import { gapReason } from './gap';
 
 /** What is known when nothing is to be seen. */
 export interface Situation {
@@ -16,6 +18,16 @@ export interface Situation {
   problems: readonly string[];
   /** The clauses of the session's filter, in words. */
   clauses: readonly string[];
+}
+
+/** What keeps a part of the lines from coming, as one more sentence; empty when nothing does. */
+function obstacles(s: Situation, lost: [reason: string, bytes: number][]): string {
+  const all = [
+    ...lost.map(([reason, bytes]) => `${bytesText(bytes)} were not read: ${gapReason(reason)}`),
+    ...s.unreachable.map((name) => `${name} cannot be reached`),
+    ...s.problems,
+  ];
+  return all.length > 0 ? ` Problems: ${all.join('; ')}.` : '';
 }
 
 /** Why nothing is to be seen, and what would help; undefined when there is nothing to explain. */
@@ -45,16 +57,20 @@ export function why(s: Situation): Why | undefined {
     };
   }
   const total = agentsTotal(s.accounts);
-  const lost = sum(total.dropped);
-  if (lost > 0)
+  const dropped = sum(total.dropped);
+  if (dropped > 0)
     return {
-      why: `${n(lost)} events passed the filter and were dropped.`,
+      why: `${n(dropped)} events passed the filter and were dropped.`,
       help: 'Narrow the filter, or use the mode "complete".',
     };
+  const lost = Object.entries(total.lost_bytes ?? {}).flatMap(([reason, bytes]) =>
+    bytes ? [[reason, bytes] as [string, number]] : [],
+  );
+  const problems = obstacles(s, lost);
   if (total.seen > 0 && total.filtered >= total.seen) {
     const clauses = s.clauses.length > 0 ? s.clauses.join(', ') : 'the filter';
     return {
-      why: `The agents have read ${n(total.seen)} lines, and the filter let none of them pass: ${clauses}.`,
+      why: `The agents have read ${n(total.seen)} lines, and the filter let none of them pass: ${clauses}.${problems}`,
       help: 'Loosen a clause.',
     };
   }
@@ -63,9 +79,8 @@ export function why(s: Situation): Why | undefined {
       why: `${n(total.seen)} lines were read, and what passed is under way.`,
       help: 'It should be here in a moment.',
     };
-  const problems = s.problems.length > 0 ? ` Problems: ${s.problems.join('; ')}.` : '';
   return {
-    why: `Nothing was written since the session began.${problems}`,
+    why: `Nothing was ${lost.length > 0 ? 'read' : 'written'} since the session began.${problems}`,
     help: 'Ask for history with "since" or "last lines", or look at the sources in the fleet.',
   };
 }
