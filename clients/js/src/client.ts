@@ -35,12 +35,12 @@ export class SpileClient {
 
   /** Starts a session and watches it from its beginning. */
   async startStream(options: StartOptions): Promise<Stream> {
-    const { agentId, agents, timeout, filters = {}, since, tail, mode, raw, reason, events, signal } = options;
+    const { agentId, agents, timeout, filters = {}, since, tail, context, mode, raw, reason, events, signal } = options;
     const { level, minLevel, source, pattern, scope } = filters;
     const started = await this.#http.json<StartResponse>({
       method: "POST", path: "/stream/start", signal,
       body: {
-        agent_id: agentId, agents, timeout_seconds: timeout, since, tail, mode, raw, reason,
+        agent_id: agentId, agents, timeout_seconds: timeout, since, tail, context, mode, raw, reason,
         filters: { level, min_level: minLevel, source, pattern, scope },
       },
     });

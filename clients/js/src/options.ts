@@ -64,6 +64,8 @@ export interface StartOptions {
   since?: string | undefined;
   /** History: the last so many matching events. */
   tail?: number | undefined;
+  /** How many lines of the same file are sent before and after one that matches, 0 to 100 each; theirs is `context`. */
+  context?: { before?: number | undefined; after?: number | undefined } | undefined;
   /** `live` keeps up with now and counts what it drops; `complete` drops nothing. */
   mode?: Mode | undefined;
   /** Whether frames carry the line as it was written. */
