@@ -76,6 +76,7 @@ describe('nothing comes: why', () => {
     await fleet.killServer();
     await hint().getByText('The server cannot be reached now.').waitFor();
     await fleet.serve();
+    await until('all agents are back', async () => (await fleet.agents()).every((a) => a.status === 'online'));
     await page.getByText('streaming 1/1').waitFor();
     await fleet.stopSessions();
     await hint().getByText('The session has ended.').waitFor();
