@@ -81,10 +81,7 @@ func (r *reader) read(c *cursor) (b *source.Block, finished bool) {
 	for range maxTries {
 		size, sealed := r.sizeNow(c)
 		if c.off >= size && sealed {
-			if g.handle.Load() == nil && r.unpackInstead(c) {
-				return r.readPacked(c)
-			}
-			return r.finish(c), true
+			return r.ended(c)
 		}
 		if c.off >= size || size == c.tried && !sealed {
 			r.caughtUp(c, size)
@@ -105,6 +102,18 @@ func (r *reader) read(c *cursor) (b *source.Block, finished bool) {
 		r.set.resync(c)
 	}
 	return nil, false
+}
+
+// ended goes on where a sealed generation has no more to read.
+func (r *reader) ended(c *cursor) (b *source.Block, finished bool) {
+	switch {
+	case c.gen.waits.Load():
+		r.passed(c)
+		return nil, false
+	case c.gen.handle.Load() == nil && r.unpackInstead(c):
+		return r.readPacked(c)
+	}
+	return r.finish(c), true
 }
 
 // sizeNow is how far a cursor may read now, and whether nothing follows.

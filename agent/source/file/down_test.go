@@ -330,8 +330,7 @@ func TestLossHasANumber(t *testing.T) {
 				r.set.mu.Lock()
 				tt.lose(r)
 				r.set.mu.Unlock()
-				r.set.scan()
-				drain(t, rd, &k)
+				collect(t, rd, &k, func(k *taken) bool { return len(k.gaps) > 0 })
 			}
 			tt.want.Source, tt.want.Path, tt.want.Bytes = "app", r.path("app.log"), int64(len(text))
 			if !slices.Equal(k.gaps, []source.Gap{tt.want}) {

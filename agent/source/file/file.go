@@ -5,9 +5,15 @@
 // truncation to its rotation; what readers hold are generations, so a file that is renamed, deleted, copied and
 // truncated or overwritten is read to its end wherever its bytes still exist, and what exists nowhere is told as a gap.
 //
+// How much a truncation destroyed is known where the writer does not append: the hole that it leaves is as long as all
+// that it wrote. What of that was not read, in the file or in its copy, is a gap of exact size, if there is any. Where
+// the writer appends, what was seen and not read is of exact size too, but what was written after the last look, or
+// after the copy, leaves no trace, neither in times nor in events nor in what follows: the gap is then of at least the
+// bytes that were seen and not read, which may be none. Only where the file was quiet before it was copied or cut for
+// so long that a line in the moment before the cut is unlikely, there is no gap but for them.
+//
 // What nobody can know is not told: a file that is made and deleted before it can be opened, which takes a wake-up by
-// inotify, or one poll without; lines between the end of a copy and a truncation, beside a gap without a size where the
-// file was written shortly before; after a death, lives whose beginnings, sizes and times are the same. A file system
+// inotify, or one poll without; after a death, lives whose beginnings, sizes and times are the same. A file system
 // that keeps no times of birth cannot tell a reused inode of a file that was empty at the death.
 //
 // There may be very many files. Of those that have names only so many are open at once (Options.MaxOpen), and what is
@@ -98,6 +104,8 @@ type Set struct {
 	// seeking are those of them that were closed when they lost their names, and were not found by another one yet, and
 	// since when they are sought.
 	seeking map[*generation]time.Time
+	// doubtful are those that wait for their next life to tell what of them is lost, and since when.
+	doubtful map[*generation]time.Time
 	// held are the generations that are followed or drained, by identity; further ones of an identity follow in twin.
 	held    map[fileID]*generation
 	readers map[*reader]struct{}
@@ -136,6 +144,7 @@ func New(o Options) (*Set, error) {
 		draining:   map[*generation]struct{}{},
 		readers:    map[*reader]struct{}{},
 		seeking:    map[*generation]time.Time{},
+		doubtful:   map[*generation]time.Time{},
 		held:       map[fileID]*generation{},
 		sums:       map[string]*sum{},
 		recount:    true,

@@ -54,6 +54,8 @@ type story struct {
 	top     int64       // a size that was seen, though not what lies there
 	// unsure says, of a generation whose name was lost while it was closed, that more may have been written to it.
 	unsure bool
+	// before is the life before, where it waits for this one to tell what of it is lost.
+	before *generation
 }
 
 // generation is one life of one file. The tracker publishes through the atomics, readers only load them. It is small:
@@ -76,6 +78,8 @@ type generation struct {
 	// written unseen.
 	lost atomic.Int64
 	torn atomic.Bool
+	// waits says that the next life may still tell how much is lost: nobody is told of the loss before.
+	waits atomic.Bool
 	// sealed says that size never grows again.
 	sealed atomic.Bool
 	// modified is mtime in nanoseconds of Unix time, of the look that size is of.

@@ -184,6 +184,7 @@ func (r *reader) step(l *lane) *source.Block {
 	}()
 	for i := 0; i < len(l.cursors); {
 		c := l.cursors[i]
+		waits := c.gen.waits.Load()
 		b, finished := r.read(c)
 		if finished {
 			r.passed(c)
@@ -193,6 +194,9 @@ func (r *reader) step(l *lane) *source.Block {
 		}
 		if b != nil {
 			return b
+		}
+		if waits && !finished { // what is lost of it is told before what came later
+			break
 		}
 	}
 	if len(l.cursors) == 0 && l.done == nil && len(l.waiting) == 0 {

@@ -141,6 +141,9 @@ func (s *Set) end() {
 	clear(s.folders)
 	clear(s.draining)
 	clear(s.seeking)
+	for g := range s.doubtful {
+		s.decideLocked(g, 0)
+	}
 	clear(s.held)
 	clear(s.links)
 	s.looks, s.visits = agenda[*track]{}, agenda[*folder]{}
@@ -166,6 +169,7 @@ func (s *Set) turn() time.Duration {
 		}
 	}
 	s.lookRoundLocked(dirty, dirs)
+	s.endDoubtsLocked()
 	return time.Since(began)
 }
 

@@ -296,6 +296,10 @@ func (s *Set) growLocked(g *generation, f *lazyFile, size int64) bool {
 		if !g.grow(f, size) {
 			return false
 		}
+		if g.story != nil && g.story.before != nil && g.head.Load().len() > 0 {
+			s.decideLocked(g.story.before, g.head.Load().from)
+			g.story.before = nil
+		}
 		s.grown = append(s.grown, g)
 	}
 	return true

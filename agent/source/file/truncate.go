@@ -22,13 +22,16 @@ const (
 func (s *Set) truncatedLocked(t *track, info fs.FileInfo) {
 	old := t.gen
 	h := old.handle.Load().retain()
+	old.waits.Store(true)
 	s.sealTruncatedLocked(old)
-	old.release()
 	if now, err := h.f.Stat(); err == nil {
 		info = now // the search for a copy took its time
 	}
 	s.leadLocked(t, s.newGenerationLocked(t, h, info))
 	t.gen.hollow = true
+	t.gen.tell().before = old
+	s.doubtful[old] = time.Now()
+	old.release()
 	s.growLocked(t.gen, h.f, info.Size())
 	s.live = append(s.live, t.gen.retain())
 	s.rotated[filepath.Dir(t.path)] = true
