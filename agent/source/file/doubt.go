@@ -1,6 +1,9 @@
 package file
 
-import "time"
+import (
+	"path/filepath"
+	"time"
+)
 
 // doubtTime is how long a loss may wait for the next life to tell how much it is.
 const doubtTime = 500 * time.Millisecond
@@ -14,12 +17,31 @@ func (s *Set) decideLocked(g *generation, hole int64) {
 		return
 	}
 	delete(s.doubtful, g)
-	if hole > 0 && hole >= g.size.Load() && hole >= g.lost.Load() {
+	known := max(g.size.Load(), g.lost.Load())
+	if hole > 0 && (hole == known || hole > known && !s.followedLocked(g)) {
 		g.lost.Store(hole)
 		g.torn.Store(false)
 	}
 	g.waits.Store(false)
 	s.wakeLocked(g)
+}
+
+// followedLocked says whether another life may lie between a truncated generation and the one that is live now: there
+// is a sibling that is not older than the last write that is known of the generation, or than its copy.
+func (s *Set) followedLocked(g *generation) bool {
+	f := s.folderLocked(filepath.Dir(g.path))
+	s.collectLocked(f)
+	s.meetCaughtLocked(f)
+	own, since := g.rotated(), g.written()
+	if own != nil {
+		since = own.mtime
+	}
+	for _, b := range f.siblings {
+		if t := s.familyLocked(b.path); b != own && t != nil && t.path == g.path && !b.mtime.Before(since) {
+			return true
+		}
+	}
+	return false
 }
 
 // endDoubtsLocked ends the doubts that took long enough.

@@ -152,3 +152,27 @@ func TestGapComesBeforeTheNextLife(t *testing.T) {
 	}
 	collect(t, rd, &k, atLeast(110))
 }
+
+// TestHoleBehindSeveralLives has lives between what was seen and what is live, whose bytes are in copies of their own.
+func TestHoleBehindSeveralLives(t *testing.T) {
+	w, rd, k := newStale(t)
+	n := 100
+	w.set.mu.Lock()
+	for range 3 {
+		w.lines(20)
+		n += 20
+		w.shift("app.log")
+		w.copyTo("app.log", "app.log.1")
+		w.truncate("app.log")
+	}
+	w.lines(20)
+	n += 20
+	w.set.mu.Unlock()
+	collect(t, rd, k, atLeast(n))
+	wantNumbered(t, k.lines, n)
+	for _, g := range k.gaps {
+		if g.Reason != wire.ReasonHole && g.Bytes > 0 {
+			t.Errorf("gap %+v, of what is in a copy", g)
+		}
+	}
+}
