@@ -2,9 +2,6 @@ package client
 
 import (
 	"context"
-	"net/http"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/spilelog/spile/wire"
@@ -55,7 +52,8 @@ type Finding struct {
 	Cause Cause `json:"cause"`
 	// Text says in plain words what is wrong.
 	Text string `json:"text"`
-	// Hop is who does it, as far as it can be told.
+	// Hop is who does it, as far as it can be told: of several proxies on the way, beacons from end to end cannot tell
+	// which one it is, and then all of them are named.
 	Hop string `json:"hop,omitempty"`
 	// Cures are the directives that help, for each kind of proxy that is likely.
 	Cures []Cure `json:"cures,omitempty"`
@@ -91,8 +89,8 @@ type examiner struct {
 	client *Client
 	opts   ExamineOptions
 	out    Examination
-	// hop is who is between, as far as it shows.
-	hop string
+	// least is how many proxies there are at least, by the addresses that they noted.
+	least int
 	// opened are the forms whose beacons came through at all.
 	opened []string
 }
@@ -113,6 +111,7 @@ func (c *Client) Examine(ctx context.Context, o ExamineOptions) (*Examination, e
 	}
 	e := &examiner{client: c, opts: o, out: Examination{Server: c.base, Good: true}}
 	e.examine(ctx)
+	e.settle()
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
@@ -195,38 +194,7 @@ func (e *examiner) found(cause Cause, text string) Result {
 
 // finding is one thing that is wrong, with its cures.
 func (e *examiner) finding(cause Cause, text string) Finding {
-	f := Finding{Cause: cause, Text: text, Cures: curesOf(cause, e.hop)}
-	if cause.byProxy() {
-		if f.Hop = e.hop; f.Hop == "" {
-			f.Hop = unnamedHop
-		}
-	}
+	f := Finding{Cause: cause, Text: text}
+	e.blame(&f)
 	return f
-}
-
-// unnamedHop is a proxy that does not say what it is.
-const unnamedHop = "a proxy that does not show its name"
-
-// meet notes the proxies that an answer shows. The server itself sends neither of these headers.
-func (e *examiner) meet(h http.Header) {
-	var names []string
-	if server := h.Get("Server"); server != "" {
-		names = append(names, server)
-	}
-	for _, via := range h.Values("Via") {
-		for one := range strings.SplitSeq(via, ",") {
-			// "1.1 name (comment)"; the first word is a version of HTTP.
-			if _, name, ok := strings.Cut(strings.TrimSpace(one), " "); ok && name != "" {
-				names = append(names, name)
-			}
-		}
-	}
-	for _, name := range names {
-		if !slices.Contains(e.out.Hops, name) {
-			e.out.Hops = append(e.out.Hops, name)
-		}
-		if e.hop == "" {
-			e.hop = name
-		}
-	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -30,11 +31,15 @@ type sick struct {
 	// badToken takes no token, foreign is another server, ahead is by how much the clock is.
 	badToken, foreign bool
 	ahead             time.Duration
+	// via are Via headers of answers; arrived are headers of requests as they come to the server.
+	via     []string
+	arrived map[string][]string
 }
 
 // ServeHTTP answers as the server behind the harm would.
 func (s *sick) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Server", "nginx/1.27")
+	w.Header()["Via"] = s.via
 	switch {
 	case s.foreign:
 		http.Error(w, "<html>", http.StatusNotFound)
@@ -64,7 +69,7 @@ func (s *sick) beacons(r *http.Request, send func(text []byte) error) {
 		}
 		b := wire.Beacon{Type: "beacon", N: n, SentAt: wire.At(time.Now().Add(s.ahead))}
 		if n == 0 {
-			b.Request = &wire.BeaconRequest{Proto: r.Proto, Host: r.Host}
+			b.Request = &wire.BeaconRequest{Proto: r.Proto, Host: r.Host, Headers: s.arrived}
 		}
 		text, _ := json.Marshal(b)
 		if send(text) != nil {
@@ -222,6 +227,66 @@ func TestExamineNamesTheCause(t *testing.T) {
 			}
 			if found.Good == tt.bad || found.Transport != tt.through || told != len(found.Results) {
 				t.Errorf("good %v by %q, told %d: %+v", found.Good, found.Transport, told, found.Results)
+			}
+		})
+	}
+}
+
+// TestExamineNamesEveryHop lets one of several proxies hold streams back: which one cannot be told, so that all are named.
+func TestExamineNamesEveryHop(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		via     []string
+		arrived map[string][]string
+		want    string
+		cures   []string
+	}{
+		{name: "one", want: "nginx/1.27", cures: []string{"nginx"}},
+		{
+			name: "one-that-counts-itself", arrived: map[string][]string{"X-Forwarded-For": {"10.0.0.1"}},
+			want: "nginx/1.27", cures: []string{"nginx"},
+		},
+		{
+			name: "two-in-the-answer", via: []string{"1.1 haproxy, 1.1 nginx/1.27"},
+			want: "one of nginx/1.27, haproxy", cures: []string{"nginx", "haproxy"},
+		},
+		{
+			name: "second-in-the-request", arrived: map[string][]string{"Via": {"1.1 varnish (Varnish/7)"}},
+			want: "one of nginx/1.27, varnish (Varnish/7)", cures: []string{"nginx"},
+		},
+		{
+			name: "second-without-a-name", arrived: map[string][]string{"X-Forwarded-For": {"10.0.0.1, 10.0.0.2"}},
+			want: "one of nginx/1.27, or a proxy that does not show its name", cures: []string{"nginx", "haproxy"},
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			// The WebSocket is refused before anything of the way is known.
+			server := httptest.NewServer(&sick{strip: true, hold: true, via: test.via, arrived: test.arrived})
+			defer server.Close()
+			c, err := client.New(client.Options{BaseURL: server.URL, Token: "secret"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			found, err := c.Examine(t.Context(), client.ExamineOptions{Count: 20, Interval: 50 * time.Millisecond})
+			if err != nil {
+				t.Fatal(err)
+			}
+			blamed := 0
+			for _, r := range found.Results {
+				for _, f := range r.Findings {
+					blamed++
+					var cures []string
+					for _, cure := range f.Cures {
+						cures = append(cures, cure.Proxy)
+					}
+					if f.Hop != test.want || !slices.Equal(cures, test.cures) {
+						t.Errorf("%s by %q, cured in %q", f.Cause, f.Hop, cures)
+					}
+				}
+			}
+			if blamed != 3 {
+				t.Errorf("%d findings: %+v", blamed, found.Results)
 			}
 		})
 	}

@@ -131,6 +131,7 @@ func (e *examiner) beacons(ctx context.Context, form string) Result {
 	}
 	if run.request != nil && e.out.Arrived == nil {
 		e.out.Arrived = run.request
+		e.meetArrived(run.request)
 	}
 	if len(run.arrived) > 0 {
 		e.opened = append(e.opened, form)

@@ -1,6 +1,9 @@
 package client
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Cause is what kind of thing is wrong.
 type Cause string
@@ -101,13 +104,17 @@ var cures = map[Cause][]Cure{
 	},
 }
 
-// curesOf are the cures of a cause: those for the proxy that is there, if it is a known one, else all.
-func curesOf(cause Cause, hop string) []Cure {
+// curesOf are the cures of a cause: those for the proxies that are there, if any of them is a known one, else all.
+func curesOf(cause Cause, hops []string) []Cure {
 	all := cures[cause]
+	var fit []Cure
 	for _, c := range all {
-		if strings.Contains(strings.ToLower(hop), c.Proxy) {
-			return []Cure{c}
+		if slices.ContainsFunc(hops, func(hop string) bool { return strings.Contains(strings.ToLower(hop), c.Proxy) }) {
+			fit = append(fit, c)
 		}
 	}
-	return all
+	if len(fit) == 0 {
+		return all
+	}
+	return fit
 }

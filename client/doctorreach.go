@@ -151,8 +151,8 @@ func (e *examiner) health(ctx context.Context) Result {
 
 // whoever is the proxy that shows itself, or something.
 func (e *examiner) whoever() string {
-	if e.hop != "" {
-		return e.hop
+	if len(e.out.Hops) > 0 {
+		return e.out.Hops[0]
 	}
 	return "something"
 }

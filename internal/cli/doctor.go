@@ -25,7 +25,8 @@ type doctorFlags struct {
 const doctorLong = `Look step by step for what keeps streams from coming through: the name, the port, the certificate,
 the server, the token, the clock. Then the server sends timed messages over WebSocket, server-sent events and NDJSON,
 whose arrival shows what proxies on the way do: strip the Upgrade header, hold answers back, compress them, remove
-headers, cut them. What is wrong is told in words, with the lines for nginx or HAProxy that help.
+headers, cut them. What is wrong is told in words, with the lines for nginx or HAProxy that help. Of several proxies
+on the way nobody can tell from the ends which one it is: then all are named that show themselves.
 
 With --idle it also looks whether a stream lives that long on heartbeats alone, one every 15 s; 70s finds every
 proxy with the usual limit of 60 s or less that does not let heartbeats count.
@@ -151,6 +152,9 @@ func (t *trouble) write(b *strings.Builder) {
 	}
 	if t.Hop != "" {
 		fmt.Fprintf(b, "  by %s\n", neutral(t.Hop))
+	}
+	if strings.HasPrefix(t.Hop, "one of ") {
+		b.WriteString("  which one cannot be told from here: run spile doctor against each, from the server outwards\n")
 	}
 	for _, cure := range t.Cures {
 		fmt.Fprintf(b, "  %s:\n", cure.Proxy)
