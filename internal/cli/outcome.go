@@ -41,8 +41,11 @@ func newConditions(flags *tailFlags) (*conditions, error) {
 // needRaw says whether lines have to come as they were written, since that is what is searched.
 func (c *conditions) needRaw() bool { return c.until != nil || c.failOn != nil }
 
-// take looks at a printed event and says whether it decides the run.
+// take looks at a printed event and says whether it decides the run. One that only stands around a match does not.
 func (c *conditions) take(log *wire.Log) (decided bool) {
+	if log.Context {
+		return false
+	}
 	c.lines++
 	if c.needRaw() {
 		line := appendRaw(nil, log)

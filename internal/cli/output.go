@@ -62,7 +62,7 @@ func (s *view) agent(log *wire.Log) string {
 // node is the host on which a line was written, else the agent's name.
 func (s *view) node(log *wire.Log) string {
 	for _, f := range metadataFields(log.Metadata) {
-		if f.key == "host" {
+		if f.key == fieldHost {
 			return f.text()
 		}
 	}
@@ -81,6 +81,9 @@ type output struct {
 	printer printer
 	// head is what stands before the first line.
 	head []byte
+	// groups says that lines come with others around them; last is where the last one lies, without a file if unknown.
+	groups bool
+	last   place
 }
 
 // newOutput reads the flags of an output.
@@ -128,13 +131,28 @@ func (o *output) append(dst []byte, f client.Frame) []byte {
 	if f.Log == nil {
 		return dst
 	}
+	if o.groups && o.separates() {
+		dst = o.separated(dst, f.Log)
+	}
 	start := len(dst)
-	dst = o.printer.append(dst, &o.view, f.Log)
+	dst = o.appendLine(dst, f.Log)
 	// A pattern may bring its own line end; any other line ends here, an empty one too.
 	if o.kind == "" && len(dst) > start && dst[len(dst)-1] == '\n' {
 		return dst
 	}
 	return append(dst, '\n')
+}
+
+// appendLine appends a line without its end. One that stands around a match is dim, in no colour of its own.
+func (o *output) appendLine(dst []byte, log *wire.Log) []byte {
+	if !log.Context || !o.colour {
+		return o.printer.append(dst, &o.view, log)
+	}
+	plain := o.view
+	plain.colour = false
+	dst = append(dst, styleDim...)
+	dst = o.printer.append(dst, &plain, log)
+	return append(dst, styleReset...)
 }
 
 // rawPrinter prints lines as they were written.
@@ -191,5 +209,5 @@ func (p *linePrinter) appendTime(dst []byte, s *view, log *wire.Log) []byte {
 
 // isOrigin says whether a field tells where a line lies, which pretty leaves out.
 func isOrigin(key string) bool {
-	return slices.Contains([]string{"host", "file", "line", "offset"}, key)
+	return slices.Contains([]string{fieldHost, fieldFile, fieldLine, fieldOffset, fieldEndOffset}, key)
 }

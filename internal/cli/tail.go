@@ -28,6 +28,7 @@ func (a *app) tailCommand() *cobra.Command {
 		Long:  tailLong,
 		Example: "  spile tail web-1 --min-level warning\n" +
 			"  spile tail web-1 --source 'nginx*' --pattern 'status=5..' -n 20\n" +
+			"  spile tail web-1 --pattern panic -B 5 -A 20 --since 1h\n" +
 			"  spile tail web-1 -o '$time [$level] $message' --for 30s\n" +
 			"  spile tail web-1 --until 'ready to serve' --fail-on panic --for 2m && deploy-next",
 		ValidArgsFunction: a.completeAgents(&flags.connection),
@@ -152,6 +153,7 @@ func (t *tailing) run(ctx context.Context) (err error) {
 	if _, err := t.out.Write(t.output.head); err != nil {
 		return err
 	}
+	t.output.groups = t.session.Context != (wire.Context{})
 	t.output.names = map[string]string{}
 	for _, agent := range t.session.Agents {
 		t.output.names[agent.ID] = agent.Name

@@ -33,6 +33,8 @@ type tailFlags struct {
 	verify   bool
 	// transports are the ways to the stream that are tried.
 	transports transports
+	// around is how many lines around those that pass the filter are wanted.
+	around aroundFlags
 }
 
 // forMargin is by how much a session outlives --for, so that it is stopped and does not time out.
@@ -45,7 +47,7 @@ Without AGENT the only agent that is online is taken. The session ends by itself
 Ctrl-C ends it at once. Lines go to standard output, everything else to standard error.
 
 Outputs:
-  pretty   time, level, source, message, metadata without host, file, line and offset; colours on a terminal
+  pretty   time, level, source, message, metadata without host, file, line and offsets; colours on a terminal
   text     the same with full times and all metadata, without colours
   json     the frames of the stream, one a line
   logfmt   pairs, time and level first
@@ -56,9 +58,13 @@ Outputs:
 --columns chooses what pretty, text and csv show, and which metadata $metadata prints: time, date, level, agent, node,
 source, message, metadata, or the key of a metadata value (http.status reaches into objects).
 
+-A, -B and -C also show the lines of the same file around each that passes the filter, as grep does: in pretty, text,
+raw and patterns a -- stands where lines are left out; pretty shows them dim on a terminal, and json marks them with
+"context": true.
+
 For scripts: --until ends with the first line that matches, --expect with the Nth line, --fail-on with the first line
 that must not come; --for bounds the wait. They look at lines as they were written (at the message in a session that
-was joined and has no raw lines), and only at those that pass the filter.
+was joined and has no raw lines), and only at those that pass the filter themselves. -n counts those as well.
 
 With --verify the stream is checked while it is printed: every event has a number, and each number must come
 once, in order, or in a gap that is told; at the end seen, sent and delivered must add up on both sides. The verdict
@@ -79,6 +85,7 @@ func (t *tailFlags) add(cmd *cobra.Command) {
 	f.Var(&t.timeout, "timeout", "length of the session, at most 1h (default 5m)")
 	f.Var(&t.duration, "for", "stop after this long")
 	f.IntVarP(&t.tail, "lines", "n", 0, "begin with the last so many matching lines")
+	t.around.add(f)
 	f.StringVar(&t.since, "since", "", "begin this long ago, or at a time such as 2024-01-15T10:00:00Z")
 	f.StringVarP(&t.output, "output", "o", outputPretty, "pretty, json, logfmt, text, csv, raw or a pattern")
 	f.StringSliceVar(&t.columns, "columns", nil, "what to show, such as time,level,message,user_id")
@@ -102,7 +109,7 @@ func (t *tailFlags) add(cmd *cobra.Command) {
 	cmd.MarkFlagsMutuallyExclusive("level", "min-level")
 	for _, name := range []string{
 		"level", "min-level", "source", "pattern", "scope", "mode", "timeout", "lines",
-		"since", "reason",
+		"since", "reason", "after-context", "before-context", "context",
 	} {
 		cmd.MarkFlagsMutuallyExclusive("session", name)
 	}
@@ -119,7 +126,9 @@ func levelWords() []string {
 
 // request is the session that the flags ask for, without its agents. What only a server can judge is left to it.
 func (t *tailFlags) request() (wire.StartRequest, error) {
-	req := wire.StartRequest{Filters: t.filters, Mode: wire.Mode(t.mode), Tail: t.tail, Reason: t.reason}
+	req := wire.StartRequest{
+		Filters: t.filters, Mode: wire.Mode(t.mode), Tail: t.tail, Context: t.around.context(), Reason: t.reason,
+	}
 	if _, err := event.ParseSet(t.levels); err != nil {
 		return req, usageError("", "--level: %w", err)
 	}
