@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+import subprocess
 from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
@@ -266,18 +267,69 @@ def test_asyncio(fleet: Fleet) -> None:
     assert fleet.open_sessions() == 0
 
 
+def grep(logs: list[spile.Log]) -> str:
+    """The lines as grep writes them."""
+    text, last = "", None
+    for log in logs:
+        assert log.raw is not None and log.context == (b"hit" not in log.raw)
+        if last and not log.follows(last):
+            text += "--\n"
+        text, last = text + log.raw.decode() + "\n", log
+    return text
+
+
+@pytest.mark.parametrize("waits", [True, False], ids=["sync", "async"])
+def test_context(fleet: Fleet, waits: bool) -> None:
+    """The lines around matches are those that grep finds in the same file."""
+    hits = {2, 5, 10, 11, 30}
+    with fleet.log.open("a") as out:
+        out.write("".join(f"INFO {'hit' if n in hits else 'line'} n={n}\n" for n in range(31)))
+    found = subprocess.run(["grep", "-B2", "-A3", "hit", fleet.log], capture_output=True, check=True, text=True).stdout
+    options = {
+        "timeout": 60, "tail": 5, "raw": True, "filters": {"pattern": "hit"}, "context": {"before": 2, "after": 3},
+    }  # fmt: skip
+
+    async def collect() -> list[spile.Log]:
+        logs = []
+        async with spile.AsyncClient() as client, client.stream("web-1", **options) as stream:
+            async for log in stream:
+                logs.append(log)
+                if log.message.endswith("n=30"):
+                    break
+        return logs
+
+    if waits:
+        logs = []
+        with spile.Client() as client, client.stream("web-1", **options) as stream:
+            assert stream.session.data["context"] == options["context"]
+            for log in stream:
+                logs.append(log)
+                if log.message.endswith("n=30"):
+                    break
+    else:
+        logs = asyncio.run(collect())
+    assert grep(logs) == found
+
+
+def test_context_is_checked(fleet: Fleet) -> None:
+    with spile.Client() as client, pytest.raises(spile.ValidationError) as refused:
+        client.stream("web-1", context={"before": 101})
+    assert "context.before" in refused.value.details
+
+
 def snippets() -> list[str]:
     readme = (Path(__file__).resolve().parents[1] / "README.md").read_text()
     return re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
 
 
-@pytest.mark.parametrize("snippet", snippets(), ids=["guide", "frames", "asyncio"])
+@pytest.mark.parametrize("snippet", snippets(), ids=["guide", "frames", "context", "asyncio"])
 def test_readme(fleet: Fleet, snippet: str, capsys: pytest.CaptureFixture[str]) -> None:
     """The snippets run as they stand, but for the token, the agent and a shorter session."""
     now = datetime.now(timezone.utc).isoformat()
     with fleet.log.open("a") as out:
         out.write("".join(f'time={now} level=error msg="line {n}"\n' for n in range(3)))
     snippet = snippet.replace('"your-jwt-token"', f'"{fleet.token}"').replace('"agent-uuid"', '"web-1"')
+    snippet = snippet.replace('"panic"', '"line 1"')
     snippet = re.sub(r"timeout=\d+", "timeout=1, tail=3", snippet)
     exec(compile(snippet, "README.md", "exec"), {"__name__": "readme"})
     assert "line 2" in capsys.readouterr().out

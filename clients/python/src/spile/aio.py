@@ -17,7 +17,7 @@ from ._feed import ConnectionState, Feed, Ladder
 from ._http import Http
 from ._timing import Timing
 from .errors import SpileError, ValidationError
-from .fleet import Agent, Filters, Session
+from .fleet import Agent, Context, Filters, Session
 from .frames import DEFAULT_EVENTS, Control, Frame, Gap, Json, Log, SessionEnded, SessionExtended, Stats, frame_of
 
 log = logging.getLogger("spile")
@@ -29,9 +29,9 @@ class StreamOptions:
 
     agent_id is an agent's id or name, agents a list of them: one of the two. timeout is the session's length in
     seconds, 1 to 3600. since is a length of time, a timedelta or a datetime, and tail a number of matching events, from
-    which history is told first. mode is "live" or "complete". raw asks for the lines as they were written. events="all"
-    passes on every control frame. on_control is called with each control frame, on_connection when the connection is
-    lost and when it is back.
+    which history is told first. context asks for so many lines "before" and "after" each that matches. mode is "live"
+    or "complete". raw asks for the lines as they were written. events="all" passes on every control frame. on_control
+    is called with each control frame, on_connection when the connection is lost and when it is back.
     """
 
     agent_id: str | None = None
@@ -40,6 +40,7 @@ class StreamOptions:
     filters: Filters | None = None
     since: str | timedelta | datetime | None = None
     tail: int | None = None
+    context: Context | None = None
     mode: str | None = None
     raw: bool = False
     reason: str | None = None
@@ -58,6 +59,7 @@ class StreamOptions:
             "filters": dict(self.filters) if self.filters else None,
             "since": _since(self.since),
             "tail": self.tail,
+            "context": dict(self.context) if self.context else None,
             "mode": self.mode,
             "raw": self.raw or None,
             "reason": self.reason,

@@ -104,3 +104,6 @@ def _source(data: Json) -> Source:
 
 Filters = Mapping[str, Any]
 """level (a list of words), min_level, source (a glob or a list), pattern (RE2), scope (a list of key:value)."""
+
+Context = Mapping[str, int]
+"""before and after: so many lines of the same file around each that matches, 0 to 100, as grep -B and -A find them."""

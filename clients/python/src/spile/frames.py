@@ -22,7 +22,11 @@ def _maybe_time(text: str | None) -> datetime | None:
 
 @dataclass(slots=True)
 class Log:
-    """One event of a log. raw is the line as it was written, where the session asked for it."""
+    """One event of a log.
+
+    raw is the line as it was written, where the session asked for it. context says that the line does not match itself
+    and came for one nearby that does.
+    """
 
     timestamp: datetime
     level: str
@@ -33,6 +37,7 @@ class Log:
     epoch: int
     seq: int
     raw: bytes | None = None
+    context: bool = False
 
     @classmethod
     def of(cls, frame: Json) -> Log:
@@ -52,7 +57,15 @@ class Log:
             frame["epoch"],
             frame["seq"],
             raw,
+            frame.get("context", False),
         )
+
+    def follows(self, other: Log) -> bool:
+        """Whether this line follows directly on another one in its file, as far as a session with context tells."""
+        mine, its = self.metadata, other.metadata
+        if self.agent != other.agent or mine.get("file") != its.get("file"):
+            return False
+        return "end_offset" in its and mine.get("offset") == its["end_offset"]
 
 
 @dataclass(slots=True, frozen=True)
