@@ -22,7 +22,8 @@ import (
 )
 
 // contractRow is a row of spec/vectors/streams.json: what lies in the files of some sources, what is asked for, and
-// what every client must make of it. An expected frame names the members that count; raw is in base64.
+// what every client must make of it. An expected frame names the members that count; raw is in base64, and follows says
+// that the line follows directly on the one before it, as offsets tell.
 type contractRow struct {
 	Name   string              `json:"name"`
 	Files  map[string][]string `json:"files"`
@@ -134,10 +135,13 @@ func (row *contractRow) hold(t *testing.T, answer *contractAnswer) {
 	if len(answer.Frames) != len(row.Expect) {
 		t.Fatalf("%d frames, want %d: %v", len(answer.Frames), len(row.Expect), answer.Frames)
 	}
+	end := any(nil)
 	for i, want := range row.Expect {
 		if metadata, ok := answer.Frames[i]["metadata"].(map[string]any); ok {
+			answer.Frames[i]["follows"] = end != nil && metadata["offset"] == end
+			end = metadata["end_offset"]
 			// Where a line lies is another matter on each machine.
-			for _, origin := range []string{"host", "file", "offset", "line"} {
+			for _, origin := range []string{"host", "file", "offset", "end_offset", "line"} {
 				delete(metadata, origin)
 			}
 		}
@@ -221,6 +225,7 @@ func flat(f *client.Frame) (map[string]any, error) {
 	if err := json.Unmarshal(f.Line, &one); err != nil {
 		return nil, err
 	}
+	one["context"] = f.Log.Context
 	if f.Log.Raw != nil {
 		one["raw"] = base64.StdEncoding.EncodeToString([]byte(*f.Log.Raw))
 	}

@@ -13,10 +13,10 @@ async function answer({ server, token, start }) {
   const { min_level: minLevel, ...filters } = start.filters ?? {};
   const stream = await client.startStream({
     agentId: start.agent_id, timeout: start.timeout_seconds, filters: { ...filters, minLevel }, since: start.since,
-    tail: start.tail, mode: start.mode, raw: start.raw,
+    tail: start.tail, mode: start.mode, raw: start.raw, context: start.context,
   });
   stream.on("log", (log) => frames.push({
-    ...log, raw: log.raw === undefined ? log.raw_base64 : Buffer.from(log.raw).toString("base64"),
+    ...log, context: log.context === true, raw: log.raw === undefined ? log.raw_base64 : Buffer.from(log.raw).toString("base64"),
   }));
   stream.on("control", (frame) => { if (frame.event === "history_end") stream.stop().catch(over.reject); });
   stream.on("end", (frame) => { accounts = frame.accounts.agents; over.resolve(); });

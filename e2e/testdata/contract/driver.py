@@ -21,6 +21,7 @@ def answer(server, token, start):
                         "source": frame.source,
                         "message": frame.message,
                         "metadata": frame.metadata,
+                        "context": frame.context,
                         "raw": None if frame.raw is None else base64.b64encode(frame.raw).decode(),
                     }
                 )
