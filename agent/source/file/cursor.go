@@ -106,6 +106,9 @@ func (r *reader) read(c *cursor) (b *source.Block, finished bool) {
 
 // ended goes on where a sealed generation has no more to read.
 func (r *reader) ended(c *cursor) (b *source.Block, finished bool) {
+	if b := r.remembered(c); b != nil {
+		return b, false
+	}
 	switch {
 	case c.gen.waits.Load():
 		r.passed(c)

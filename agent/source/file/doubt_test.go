@@ -153,6 +153,32 @@ func TestGapComesBeforeTheNextLife(t *testing.T) {
 	collect(t, rd, &k, atLeast(110))
 }
 
+// TestSmallLivesAreRemembered overwrites a small file, each time after the tracker saw it, and before anybody reads.
+func TestSmallLivesAreRemembered(t *testing.T) {
+	r := &rig{t: t, dir: t.TempDir(), poll: time.Hour}
+	r.start("*.log")
+	r.write("app.log", numbered(0, 2))
+	rd := r.open(source.Start{Resume: []source.Position{}})
+	var k taken
+	collect(t, rd, &k, atLeast(2))
+	n := 2
+	for range 5 {
+		r.write("app.log", numbered(n, n+10))
+		n += 10
+		r.set.scan()
+		r.truncate("app.log")
+	}
+	r.set.scan()
+	r.write("app.log", numbered(n, n+10))
+	collect(t, rd, &k, atLeast(n+10))
+	wantNumbered(t, k.lines, n+10)
+	for _, g := range k.gaps {
+		if g.Bytes != 0 || !g.AtLeast {
+			t.Errorf("gap %+v, of what was seen", g)
+		}
+	}
+}
+
 // TestHoleBehindSeveralLives has lives between what was seen and what is live, whose bytes are in copies of their own.
 func TestHoleBehindSeveralLives(t *testing.T) {
 	w, rd, k := newStale(t)
