@@ -11,6 +11,7 @@ import (
 
 	"github.com/spilelog/spile/agent"
 	"github.com/spilelog/spile/agent/source/file"
+	"github.com/spilelog/spile/wire"
 )
 
 // killedEnv, when set, makes TestKilledAgentProcess an agent: its server and the folder with its log.
@@ -93,5 +94,74 @@ func TestKilledAgentCountsEachLine(t *testing.T) {
 	t.Logf("%d lines, %d deaths: %d counted", written, rounds, counted)
 	if counted > written+surplus {
 		t.Errorf("%d lines counted of %d, want at most %d more", counted, written, surplus)
+	}
+}
+
+// until takes frames until one has the given text.
+func (b *bench) until(text string) {
+	b.t.Helper()
+	for receive(b.t, "frame "+text, b.server.frames).Message != text {
+	}
+}
+
+// lostBytes are all bytes that an account tells as lost.
+func lostBytes(a wire.AgentAccounts) (n uint64) {
+	for _, bytes := range a.LostBytes {
+		n += bytes
+	}
+	return n
+}
+
+// TestLossIsToldOnce replaces a file that was read in part while the agent is dead. The next life tells what is lost, and
+// the one after it does not tell it again.
+func TestLossIsToldOnce(t *testing.T) {
+	b := newBench(t)
+	b.start()
+	b.server.want(desire("sess_a", wire.Filters{}))
+	b.report(wire.ReportOpen)
+	b.write("first\n")
+	b.until("first")
+	if err := b.stop(); err != nil {
+		t.Fatal(err)
+	}
+	b.write("second\n" + strings.Repeat(strings.Repeat("x", 99)+"\n", 5000))
+	grant := func(credit uint64, ack bool) {
+		b.server.mu.Lock()
+		defer b.server.mu.Unlock()
+		b.server.credit, b.server.ack, b.server.items = credit, ack, 0
+	}
+	grant(2*wire.BatchBytes, false) // and no more: the rest of the file waits
+	kill := b.startProcess()
+	b.until("second")
+	kill()
+	fresh := b.log + ".new" // which has not the number of the file that it takes the place of
+	if err := os.WriteFile(fresh, []byte("third\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(fresh, b.log); err != nil {
+		t.Fatal(err)
+	}
+	grant(wire.WindowBytes, true)
+	kill = b.startProcess()
+	b.until("third")
+	var lost uint64
+	for lost == 0 {
+		lost = lostBytes(b.report(wire.ReportStats).Accounts)
+	}
+	kill()
+	for len(b.server.gaps) > 0 {
+		<-b.server.gaps
+	}
+	b.start()
+	b.write("fourth\n")
+	b.until("fourth")
+	b.server.want()
+	if a := b.report(wire.ReportClosed).Accounts; lostBytes(a) != lost {
+		t.Errorf("%d bytes were lost, and after one more death %d", lost, lostBytes(a))
+	}
+	for len(b.server.gaps) > 0 { // what was told and not acknowledged may be sent again
+		if gap := <-b.server.gaps; gap.Unit == wire.UnitBytes && gap.Count != lost {
+			t.Errorf("a gap of nothing new: %+v", gap)
+		}
 	}
 }

@@ -118,21 +118,29 @@ func encodePosition(at source.Position) json.RawMessage {
 }
 
 // resumePositions are the positions that a dead process's marks stand for, and what lines are owed there. A mark of a
-// block replaces the base mark of the same file.
+// block replaces the base marks of the same file, or the one base mark of a place of which nothing but its end was
+// told: others may be of later lives of that file.
 func resumePositions(marks []uplink.Mark) ([]source.Position, map[fileKey]owed, error) {
 	var base, later []source.Position
-	read := map[fileKey]bool{}
+	known, over, read := map[source.Position]bool{}, map[source.Position]bool{}, map[fileKey]bool{}
 	debts := map[fileKey]owed{}
 	for _, m := range marks {
 		var at source.Position
 		if err := json.Unmarshal(m.At, &at); err != nil {
 			return nil, nil, err
 		}
+		name := placeName(at)
 		at.Offset = m.Offset
 		key := fileOf(&at)
-		if m.Place >= basePlace {
+		switch {
+		case m.Place >= basePlace:
 			base = append(base, at)
-		} else {
+			known[name] = true
+		case at.Over && known[name]:
+			later = append(later, at)
+			over[name] = true
+			continue
+		default:
 			later = append(later, at)
 			read[key] = true
 		}
@@ -142,11 +150,17 @@ func resumePositions(marks []uplink.Mark) ([]source.Position, map[fileKey]owed, 
 	}
 	out := []source.Position{}
 	for _, at := range base {
-		if !read[fileOf(&at)] {
+		if !over[placeName(at)] && !read[fileOf(&at)] {
 			out = append(out, at)
 		}
 	}
 	return append(out, later...), debts, nil
+}
+
+// placeName is what of a position stays the same when the reader goes on without a block.
+func placeName(at source.Position) source.Position {
+	at.Offset, at.Over = 0, false
+	return at
 }
 
 // historyMatch says for the search of tail whether a line counts, and when it was written.

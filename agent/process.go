@@ -47,11 +47,19 @@ func (s *session) spanAt(start int) span {
 
 // begin takes a new block; bytes that nobody can read are announced first.
 func (s *session) begin(block *source.Block) {
+	s.block = block
+	s.enter(block)
 	if block.Gap != nil {
-		s.out.Lost(gapFrame(block.Gap, block.Gap.Reason))
+		s.lose(block)
 		s.out.Pump(s.link)
 	}
-	s.block = block
+	if block.CutFrom > 0 {
+		s.out.CountTruncated()
+	}
+}
+
+// enter makes the place of a block the present one.
+func (s *session) enter(block *source.Block) {
 	if s.pipe.crowded() {
 		s.letAllGo()
 		s.pipe.forget()
@@ -60,9 +68,16 @@ func (s *session) begin(block *source.Block) {
 	if s.pipe.around != nil {
 		s.meet(block, fresh)
 	}
-	if block.CutFrom > 0 {
-		s.out.CountTruncated()
+}
+
+// lose announces the gap that a block of the present place is. No match sends what is held from before it.
+func (s *session) lose(block *source.Block) {
+	if s.pipe.around != nil {
+		s.letGo(s.pipe.place)
 	}
+	mark := s.pipe.mark(block, block.To)
+	mark.At = encodePosition(block.At)
+	s.out.Lost(gapFrame(block.Gap), mark)
 }
 
 // process matches the lines of the block from where it stopped. It says whether the block is done; if not, the
@@ -243,8 +258,8 @@ func (s *session) advance(to int, held uint64) {
 }
 
 // gapFrame is the frame that announces bytes nobody reads.
-func gapFrame(g *source.Gap, reason string) wire.Control {
+func gapFrame(g *source.Gap) wire.Control {
 	return wire.Control{
-		Reason: reason, Count: uint64(g.Bytes), Unit: wire.UnitBytes, File: g.Path, AtLeast: g.AtLeast,
+		Reason: g.Reason, Count: uint64(g.Bytes), Unit: wire.UnitBytes, File: g.Path, AtLeast: g.AtLeast,
 	}
 }

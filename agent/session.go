@@ -295,8 +295,10 @@ func (s *session) skipLag() {
 	if s.pipe.around != nil {
 		s.pipe.around.read = nil // what was skipped is not to be read after all
 	}
-	for _, gap := range s.reader.SkipToEnd() {
-		s.out.Lost(gapFrame(&gap, wire.ReasonLagging))
+	for _, skipped := range s.reader.SkipToEnd() {
+		s.enter(&skipped)
+		s.pipe.place.near.left = 0 // what follows is not next to the last match
+		s.lose(&skipped)
 	}
 	s.lag.reset()
 	s.out.Pump(s.link)

@@ -75,8 +75,9 @@ type Reader interface {
 	Backlog() int64
 	// HistoryDone says whether everything that existed when the reader was opened was returned.
 	HistoryDone() bool
-	// SkipToEnd moves past everything written so far but keeps line boundaries, and tells what was skipped.
-	SkipToEnd() []Gap
+	// SkipToEnd moves past everything written so far but keeps line boundaries, and tells what was skipped: blocks
+	// without data, each with its gap.
+	SkipToEnd() []Block
 	// Close frees the reader; a second call does nothing.
 	Close() error
 }
@@ -96,7 +97,7 @@ type Block struct {
 	Data []byte
 	// CutFrom, when not zero, says that Data is the kept beginning of one line of CutFrom bytes, without a newline.
 	CutFrom int64
-	// Gap, when not nil, tells bytes of this place that nobody can read; Data may be empty then.
+	// Gap, when not nil, tells bytes of this place, from From to To, that nobody reads; Data is empty then.
 	Gap *Gap
 }
 
@@ -123,6 +124,9 @@ type Position struct {
 	// Packed, when not empty, says how the file is compressed, by the ending of its name without the dot. Device and
 	// Inode are then those of the compressed file; Print and Offset count what it holds.
 	Packed string `json:"packed,omitempty"`
+	// Over says that nothing more is to come of the place: what is missing of it was told. It then only tells what is
+	// younger.
+	Over bool `json:"over,omitempty"`
 }
 
 // Gap is a run of bytes that is not read.

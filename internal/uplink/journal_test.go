@@ -2,10 +2,12 @@ package uplink_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -187,4 +189,41 @@ func TestOutboxWithoutRoomGoesOnFromMemory(t *testing.T) {
 			t.Errorf("recovered %+v %v, want epoch 3 with 2 events", rec, err)
 		}
 	})
+}
+
+// TestLossAndWhatFollowsAreOneRecord dies after each record of a loss: it is announced and passed by, or neither.
+func TestLossAndWhatFollowsAreOneRecord(t *testing.T) {
+	r := newRewound(t)
+	r.lines(1)
+	lost := wire.Control{Reason: wire.ReasonTruncated, Count: 40, Unit: wire.UnitBytes, File: "a"}
+	before := r.at
+	r.at += 40
+	r.out.Lost(lost, uplink.Mark{Place: 1, At: json.RawMessage(`{"path":"a"}`), Offset: r.at})
+	whole, err := os.ReadFile(r.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := map[bool]int{}
+	for at, c := range whole {
+		if c != '\n' {
+			continue
+		}
+		if err := os.WriteFile(r.path, whole[:at+1], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		j, rec, err := uplink.OpenJournal(r.path, false)
+		if err != nil || rec == nil {
+			t.Fatalf("journal cut at %d: %+v, %v", at, rec, err)
+		}
+		_ = j.Close()
+		announced := slices.ContainsFunc(rec.Items, func(it uplink.Item) bool { return it.Gap != nil && it.Gap.Count == 40 })
+		passed := slices.ContainsFunc(rec.Marks, func(m uplink.Mark) bool { return m.Offset > before })
+		if announced != passed {
+			t.Errorf("journal cut at %d: announced %v, passed by %v", at, announced, passed)
+		}
+		told[announced]++
+	}
+	if told[true] == 0 || told[false] == 0 {
+		t.Errorf("%d records with the loss, %d without", told[true], told[false])
+	}
 }

@@ -213,6 +213,11 @@ func (o *Outbox) Advance(mark Mark, seen uint64) {
 	o.state.Accounts.Seen += seen
 	o.state.Accounts.Filtered += seen - o.passed
 	o.passed = 0
+	o.move(mark)
+}
+
+// move notes how far the reader has come in one place, for the next record.
+func (o *Outbox) move(mark Mark) {
 	o.touched = true
 	for i := range o.dirty {
 		if o.dirty[i].Place == mark.Place {
@@ -226,8 +231,10 @@ func (o *Outbox) Advance(mark Mark, seen uint64) {
 // CountTruncated counts one line that was cut.
 func (o *Outbox) CountTruncated() { o.state.Accounts.TruncatedLines++ }
 
-// Lost announces bytes that were never read, as an item of its own.
-func (o *Outbox) Lost(gap wire.Control) {
+// Lost announces bytes that were never read, as an item of its own. The reader goes on behind them, from mark: the two
+// are one record, or a process that died between them would announce the bytes again, or never. [Outbox.Advance] must
+// have been called for everything before them.
+func (o *Outbox) Lost(gap wire.Control, mark Mark) {
 	if o.item.Count > 0 {
 		o.Seal()
 	}
@@ -235,6 +242,7 @@ func (o *Outbox) Lost(gap wire.Control) {
 		o.closeGap()
 	}
 	o.state.Accounts.LostBytes[gap.Reason] += gap.Count
+	o.move(mark)
 	o.pushGap(gap, 0)
 }
 

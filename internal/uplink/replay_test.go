@@ -182,7 +182,8 @@ func newRewound(t *testing.T) *rewound {
 		r.out.Advance(uplink.Mark{Place: 1, At: json.RawMessage(`{"path":"a"}`), Offset: r.at}, 1)
 	}
 	r.out.CloseGap()
-	r.out.Lost(wire.Control{Reason: wire.ReasonTruncated, Count: 77, Unit: wire.UnitBytes, File: "a"})
+	r.out.Lost(wire.Control{Reason: wire.ReasonTruncated, Count: 77, Unit: wire.UnitBytes, File: "a"},
+		uplink.Mark{Place: 1, At: json.RawMessage(`{"path":"a"}`), Offset: r.at})
 	r.lines(3)
 	r.ack(4)
 	r.lines(2)

@@ -149,7 +149,9 @@ func (r *reader) finish(c *cursor) *source.Block {
 	if g.words != nil && g.words.why != "" {
 		why = g.words.why
 	}
-	return r.gapBlock(c, source.Gap{Bytes: bytes, AtLeast: g.torn.Load(), Reason: why})
+	b := r.gapBlock(c, source.Gap{Bytes: bytes, AtLeast: g.torn.Load(), Reason: why})
+	b.At.Over = true
+	return b
 }
 
 // gapBlock makes a block of a gap that begins at the cursor, and moves the cursor over it.

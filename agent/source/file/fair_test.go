@@ -49,9 +49,9 @@ func TestSkippingLeavesWhoIsNotBehind(t *testing.T) {
 	r.write("one.log", "one\n")
 	r.write("two.log", "two\n")
 	r.set.scan()
-	gaps := rd.SkipToEnd()
-	if len(gaps) != 1 || gaps[0].Bytes != int64(len(flood)) {
-		t.Fatalf("skipped %+v, want %d bytes of busy.log", gaps, len(flood))
+	skipped := rd.SkipToEnd()
+	if len(skipped) != 1 || skipped[0].Gap.Bytes != int64(len(flood)) {
+		t.Fatalf("skipped %+v, want %d bytes of busy.log", skipped, len(flood))
 	}
 	var k taken
 	collect(t, rd, &k, atLeast(2))

@@ -291,7 +291,7 @@ func (r *reader) passed(c *cursor) {
 
 // SkipToEnd implements [source.Reader]. It leaves what can be read in a moment to those who have less than half of what
 // would be their share: it is not for the few lines of a quiet file that the reader lags.
-func (r *reader) SkipToEnd() []source.Gap {
+func (r *reader) SkipToEnd() []source.Block {
 	r.take()
 	parts := 0
 	for _, l := range r.lanes {
@@ -300,7 +300,7 @@ func (r *reader) SkipToEnd() []source.Gap {
 		}
 	}
 	total, left := r.Backlog(), int64(0)
-	var gaps []source.Gap
+	var skipped []source.Block
 	for _, l := range r.lanes {
 		if has := l.backlog(); 2*has*int64(parts) < total && left+has <= blockSize {
 			left += has
@@ -312,13 +312,15 @@ func (r *reader) SkipToEnd() []source.Gap {
 				continue // it ends by itself
 			}
 			if r.seekEnd(c) && c.off > from {
-				gaps = append(gaps, source.Gap{
-					Source: c.gen.source, Path: c.gen.path, Bytes: c.off - from, Reason: wire.ReasonLagging,
+				g := c.gen
+				skipped = append(skipped, source.Block{
+					Source: g.source, Path: g.path, Place: g.place, At: g.position(from), From: from, To: c.off,
+					Gap: &source.Gap{Source: g.source, Path: g.path, Bytes: c.off - from, Reason: wire.ReasonLagging},
 				})
 			}
 		}
 	}
-	return gaps
+	return skipped
 }
 
 // forget lets all lanes go.

@@ -36,6 +36,9 @@ func (b *sibling) age() place {
 func (s *Set) resumeLocked(r *reader, positions []source.Position) {
 	byPath := map[string][]source.Position{}
 	for _, p := range positions {
+		if p.Over { // as what was read to its end
+			p.Device, p.Inode, p.Over = 0, 0, false
+		}
 		if r.accepts(p.Source) {
 			byPath[p.Path] = append(byPath[p.Path], p)
 		}

@@ -188,14 +188,47 @@ func TestSkipToEnd(t *testing.T) {
 	text := numbered(0, 1000)
 	r.write("app.log", text+"unfinished")
 	r.set.scan()
-	gaps := rd.SkipToEnd()
-	if len(gaps) != 1 || gaps[0].Bytes != int64(len(text)) || gaps[0].Reason != wire.ReasonLagging {
-		t.Errorf("gaps %+v", gaps)
+	skipped := rd.SkipToEnd()
+	if len(skipped) != 1 || skipped[0].Gap.Bytes != int64(len(text)) || skipped[0].Gap.Reason != wire.ReasonLagging ||
+		skipped[0].From != 0 || skipped[0].To != int64(len(text)) {
+		t.Errorf("skipped %+v", skipped)
 	}
 	r.write("app.log", " line\n")
 	var k taken
 	collect(t, rd, &k, atLeast(1))
 	if k.lines[0] != "unfinished line" || rd.Backlog() != 0 {
 		t.Errorf("lines %q, backlog %d", k.lines, rd.Backlog())
+	}
+}
+
+// TestLossIsToldOnce resumes from behind a gap: what it told is not told again, and what is younger is found.
+func TestLossIsToldOnce(t *testing.T) {
+	r := newRig(t)
+	r.write("app.log", numbered(0, 100))
+	rd := r.open(source.Start{Resume: []source.Position{}})
+	var k taken
+	collect(t, rd, &k, atLeast(100))
+	at := slices.Collect(rd.Positions())
+	r.stop()
+	r.remove("app.log")
+	r.start("*.log")
+	var over source.Position
+	rd = r.open(source.Start{Resume: at})
+	for b, err := rd.Next(); err == nil; b, err = rd.Next() {
+		over = b.At
+		over.Offset = b.To
+	}
+	if !over.Over {
+		t.Fatalf("no loss was told, last %+v", over)
+	}
+	r.stop()
+	r.write("app.log.1", numbered(100, 110))
+	r.write("app.log", numbered(110, 120))
+	r.start("*.log")
+	rd = r.open(source.Start{Resume: []source.Position{over}})
+	drain(t, rd, &k)
+	wantNumbered(t, k.lines, 120)
+	if len(k.gaps) != 0 {
+		t.Errorf("told again: %+v", k.gaps)
 	}
 }
