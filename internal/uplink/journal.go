@@ -217,9 +217,31 @@ func (r *Recovered) apply(one *record) *Recovered {
 		r.State = *one.State
 	}
 	if one.Item != nil {
-		r.Items = append(r.Items, *one.Item)
+		r.item(one.Item)
 	}
 	return r
+}
+
+// item takes one item in. One that is there already was a batch whose bytes were gone, and is a gap from then on.
+func (r *Recovered) item(it *Item) {
+	i := sort.Search(len(r.Items), func(i int) bool { return r.Items[i].Number >= it.Number })
+	if i == len(r.Items) {
+		r.Items = append(r.Items, *it)
+		return
+	}
+	if r.Items[i].Gap == nil && it.Gap != nil {
+		giveUp(&r.State.Accounts, it)
+	}
+	r.Items[i] = *it
+}
+
+// giveUp counts a batch that was sent as the gap that it has become.
+func giveUp(a *wire.AgentAccounts, it *Item) {
+	if a.Dropped == nil {
+		a.Dropped = map[string]uint64{}
+	}
+	a.Sent -= it.Count
+	a.Dropped[it.Gap.Reason] += it.Count
 }
 
 // mark sets the position of one place.
@@ -240,9 +262,9 @@ func (r *Recovered) splitAcked() {
 	r.Kept, r.Items = r.Items[:acked:acked], r.Items[acked:]
 }
 
-// Append writes one record: an item (nil for none), the state after it, and the marks that changed. A journal that
-// missed one record is worth less than none, since numbers would be given twice: after an error it is emptied, and
-// stays so until [Journal.Rewrite].
+// Append writes one record: an item (nil for none), the state after it (nil where only the item changed), and the marks
+// that changed. A journal that missed one record is worth less than none, since numbers would be given twice: after an
+// error it is emptied, and stays so until [Journal.Rewrite].
 func (j *Journal) Append(item *Item, state *State, marks []Mark) error {
 	if j.void {
 		return errVoid

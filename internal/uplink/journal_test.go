@@ -115,6 +115,31 @@ func TestFullDiskIsNotTriedAgainAtOnce(t *testing.T) {
 }
 
 // TestJournalThatADeathCutIsReadToItsLastWholeRecord cuts a journal where any death in mid-write may cut it.
+// TestBatchIsGivenUpOnce lets the bytes of a batch go while the process is dead. The next life makes a gap of it, and the
+// one after that knows it as one.
+func TestBatchIsGivenUpOnce(t *testing.T) {
+	r := newRewound(t)
+	r.gone[r.at-20] = true
+	before := r.out.Accounts()
+	for life := range 3 {
+		r.open()
+		r.ack(4)
+		r.out.Pump(&blind{})
+		r.out.Checkpoint()
+		a := r.out.Accounts()
+		if a.Sent != before.Sent-2 || a.Dropped[wire.ReasonReplayLost] != 2 || !a.Closes() {
+			t.Errorf("life %d: %+v, before it %+v", life, a, before)
+		}
+	}
+	_, rec, err := uplink.OpenJournal(r.path, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(rec.Items) != 1 || rec.Items[0].Gap == nil || rec.State.Accounts.Sent != before.Sent-2 {
+		t.Errorf("the journal holds %+v, %+v", rec.Items, rec.State)
+	}
+}
+
 func TestJournalThatADeathCutIsReadToItsLastWholeRecord(t *testing.T) {
 	path := writeJournal(t)
 	whole, err := os.ReadFile(path)

@@ -343,15 +343,22 @@ func (o *Outbox) rewrite(marks []Mark) error {
 
 // record writes one journal record. Without room on the disk the session goes on from memory, which is told.
 func (o *Outbox) record(it *Item) {
-	if err := o.opts.Journal.Append(it, &o.state, o.dirty); err != nil {
-		if !errors.Is(err, errVoid) {
-			o.triedAt = time.Now()
-		}
-		o.journalFailed(err)
-		return
+	if o.written(o.opts.Journal.Append(it, &o.state, o.dirty)) {
+		o.dirty, o.touched = o.dirty[:0], false
 	}
-	o.dirty, o.touched = o.dirty[:0], false
-	o.journalWorks()
+}
+
+// written takes the result of writing a record and says whether it was good.
+func (o *Outbox) written(err error) bool {
+	if err == nil {
+		o.journalWorks()
+		return true
+	}
+	if !errors.Is(err, errVoid) {
+		o.triedAt = time.Now()
+	}
+	o.journalFailed(err)
+	return false
 }
 
 // journalFailed tells once that the journal cannot be written.

@@ -90,6 +90,8 @@ func (o *Outbox) build(it *outItem) {
 		o.opts.Log.Warn("batch_rebuild_failed", "session", o.opts.Session, "item", it.rec.Number,
 			"count", it.rec.Count, "reason", err.Error())
 		o.giveUp(it, wire.ReasonReplayLost)
+		// Else the next life would give it up once more. The state is left to whoever knows that it is not ahead.
+		o.written(o.opts.Journal.Append(&it.rec, nil, nil))
 	}
 	msg, err := wire.AppendLink(nil, wire.LinkGap, wire.GapItem{
 		Session: o.opts.Session, Epoch: o.epoch, Item: it.rec.Number, Gap: *it.rec.Gap,
@@ -105,8 +107,7 @@ func (o *Outbox) build(it *outItem) {
 func (o *Outbox) giveUp(it *outItem, reason string) {
 	it.rec.Gap = o.gapOf(&it.rec, reason)
 	it.rec.Places, it.rec.Ranges = nil, nil
-	o.state.Accounts.Sent -= it.rec.Count
-	o.state.Accounts.Dropped[reason] += it.rec.Count
+	giveUp(&o.state.Accounts, &it.rec)
 	o.touched = true
 }
 
