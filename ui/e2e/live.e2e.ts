@@ -151,6 +151,68 @@ describe('live view', () => {
     await page.locator('.row.gap.active').waitFor();
   });
 
+  it('shows the lines around a match, apart and dimmer, and counts the matches alone', async () => {
+    await page.goto(`${fleet.url}/#/stream?agent=web-1&pattern=refused&before=101&after=2`);
+    await page.getByRole('button', { name: 'Start streaming' }).click();
+    await page.locator('#context-problem').getByText('a whole number from 0 to 100').waitFor();
+    await page.getByLabel('How many lines before each match').fill('1');
+    expect(page.url()).toContain('before=1&after=2');
+    await page.reload();
+    expect(await page.getByLabel('How many lines before each match').inputValue()).toBe('1');
+    await page.getByRole('button', { name: 'Start streaming' }).click();
+    await page.getByText('streaming 1/1').waitFor();
+    await page.getByText('pattern refused · with 1 line before and 2 after').waitFor();
+    fleet.write(
+      'web-1',
+      'shop',
+      Array.from({ length: 60 }, (_, i) => shopLine(i + 1)),
+    );
+    // 25 and 50 match; 24, 26, 27 and 49, 51, 52 stand around them.
+    await until('all are received', async () => (await received()) === 8);
+    const rows = await page
+      .locator('.row')
+      .evaluateAll((all) =>
+        all.map((row) => [
+          row.querySelector('.message')!.textContent,
+          row.classList.contains('context'),
+          row.classList.contains('apart'),
+          getComputedStyle(row.querySelector('.message')!).color,
+        ]),
+      );
+    const refused = 'payment was refused by the bank';
+    expect(rows.map((row) => row.slice(0, 3))).toEqual([
+      ['order 4024 was placed', true, false],
+      [refused, false, false],
+      ['order 4026 was placed', true, false],
+      ['order 4027 was placed', true, false],
+      ['cache miss for the price list', true, true],
+      [refused, false, false],
+      ['order 4051 was placed', true, false],
+      ['order 4052 was placed', true, false],
+    ]);
+    expect(rows[0]![3]).not.toBe(rows[1]![3]);
+    expect(await number('[data-matched]', 'data-matched')()).toBe(2);
+    await page.getByText('8 received, 2 of them matches').waitFor();
+    await page.getByRole('group', { name: 'Levels shown' }).getByRole('button', { name: 'error 2' }).waitFor();
+    await page.getByRole('img', { name: /^matches by level .*: error 2$/ }).waitFor();
+
+    const frames = (await file('NDJSON')).trimEnd().split('\n');
+    const around = frames.map((line) => (JSON.parse(line) as { context?: boolean }).context === true);
+    expect(around).toEqual([true, false, true, true, true, false, true, true]);
+    expect((await file('Text')).trimEnd().split('\n').indexOf('--')).toBe(4);
+
+    // What a link or a reload brings is drawn the same, and the session can be started again as it was.
+    await page.reload();
+    await until('all are there again', async () => (await page.locator('.row.context').count()) === 6);
+    await page.locator('.row.context').first().click();
+    const event = page.getByRole('complementary', { name: 'The whole event' });
+    await event.getByText('stands around a match').waitFor();
+    await page.getByRole('button', { name: 'Stop', exact: true }).click();
+    await page.getByRole('link', { name: 'Again' }).click();
+    await page.getByRole('heading', { name: 'New stream' }).waitFor();
+    expect(page.url()).toContain('before=1&after=2');
+  });
+
   it('leads to a line by its link, also after a reload, and shares the session', async () => {
     await stream();
     await writeAndSee(

@@ -128,6 +128,16 @@ describe.each(LOOKS)('every view in %s', (name, how) => {
     await page.locator('[data-state=ended]').waitFor();
     await look(tab, `ended-${name}`);
 
+    await page.goto(`${fleet.url}/#/stream?agent=web-1&agent=web-2&pattern=refused|full&before=2&after=1`);
+    await page.getByRole('button', { name: 'Start streaming' }).click();
+    await page.getByText('streaming 2/2').waitFor();
+    write(100);
+    await page.locator('.row.context').nth(10).waitFor();
+    await page.keyboard.press('End');
+    await page.locator('.row.context').last().click();
+    await page.locator('.row.context.active').waitFor();
+    await look(tab, `context-${name}`);
+
     await fleet.call('/stream/start', { method: 'POST', body: JSON.stringify({ agent_id: 'web-1' }) });
     await page.goto(`${fleet.url}/#/sessions?status=all`);
     await page

@@ -59,7 +59,8 @@ export class Drawn {
   }
 
   addLog(log: Log): void {
-    this.histogram.add(log.timestamp, log.level);
+    // What stands around a match is no match.
+    if (!log.context) this.histogram.add(log.timestamp, log.level);
     const item = this.store.addLog(log);
     if (item.id < FIRST_NAMES || item.id % NAMES_EVERY === 0) this.#learn(log);
     this.#take(item);

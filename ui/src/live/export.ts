@@ -1,4 +1,5 @@
 import type { Log } from './frames';
+import { follows } from './context';
 import { fieldOf, leaves, textOf } from './narrow';
 import { plain } from './visible';
 
@@ -24,8 +25,21 @@ export function csvCell(text: string): string {
 /** An event as one line for people: no character in it can steer a terminal. */
 export function textLine(log: Log, agent: string): string {
   const fields = leaves(log.metadata).map(([name, value]) => `${name}=${JSON.stringify(textOf(value))}`);
+  if (log.context) fields.push('context=true');
   const head = [log.timestamp, log.level.padEnd(9), agent, log.source, log.message];
   return plain([...head, ...fields].join(' '));
+}
+
+/** Text, with a line between those that do not follow on one another if there are lines around matches. */
+function text(logs: readonly Log[], agentName: (id: string) => string): string {
+  const around = logs.some((log) => log.context);
+  return logs
+    .map((log, i) => {
+      const before = logs[i - 1];
+      const rule = around && before && !follows(before, log) ? '--\n' : '';
+      return `${rule}${textLine(log, agentName(log.agent))}\n`;
+    })
+    .join('');
 }
 
 /**
@@ -41,9 +55,20 @@ export function exportLogs(
     case 'ndjson':
       return logs.map((log) => `${JSON.stringify(log)}\n`).join('');
     case 'text':
-      return logs.map((log) => `${textLine(log, agentName(log.agent))}\n`).join('');
+      return text(logs, agentName);
     case 'csv': {
-      const head = ['timestamp', 'level', 'agent', 'source', 'message', ...columns, 'metadata', 'epoch', 'seq'];
+      const head = [
+        'timestamp',
+        'level',
+        'agent',
+        'source',
+        'message',
+        ...columns,
+        'metadata',
+        'epoch',
+        'seq',
+        'context',
+      ];
       const rows = logs.map((log) => [
         log.timestamp,
         log.level,
@@ -54,6 +79,7 @@ export function exportLogs(
         JSON.stringify(log.metadata),
         String(log.epoch),
         String(log.seq),
+        log.context ? 'true' : '',
       ]);
       return [head, ...rows].map((row) => `${row.map(csvCell).join(',')}\r\n`).join('');
     }

@@ -15,6 +15,8 @@ export interface Log {
   agent: string;
   epoch: number;
   seq: number;
+  /** The line does not match itself: it stands around one that does. */
+  context?: boolean;
 }
 
 export interface Gap {

@@ -1,5 +1,6 @@
 import { SessionEndedError, SpileError, type Session, type SpileClient, type Stream } from '@spile/client';
 import { Ledger } from './accounts';
+import { contextText } from './context';
 import { cursorText, type Position } from './cursor';
 import type { Accounts, Gap, Log } from './frames';
 import { Drawn } from './drawn.svelte';
@@ -31,6 +32,7 @@ export class Live {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
   #last = new Map<string, Position>();
+  #matched = 0;
 
   session = $state.raw<Session>()!;
   phase = $state<Phase>('opening');
@@ -55,6 +57,8 @@ export class Live {
   /** Whether the page left the session while paused. */
   away = $state(false);
   received = $state(0);
+  /** How many of those matched the filter themselves. */
+  matched = $state(0);
   gaps = $state.raw({ count: 0, events: 0 });
   transport = $state('');
   /** The ledger as of the last drawing: how many numbers are unaccounted for, and came twice. */
@@ -67,6 +71,11 @@ export class Live {
     this.accounts = session.accounts;
     this.drawn = new Drawn();
     if (session.status === 'ended') this.#ended(session.end_reason ?? '');
+  }
+
+  /** Whether lines come that do not match themselves. */
+  get hasContext(): boolean {
+    return contextText(this.session.context) !== '';
   }
 
   agentName = (id: string): string => this.session.agents.find((a) => a.id === id)?.name ?? id;
@@ -192,6 +201,7 @@ export class Live {
   #log(stream: Stream, log: Log): void {
     if (stream !== this.#stream || !this.ledger.event(log.agent, log.epoch, log.seq)) return;
     this.#last.set(log.agent, { agent: log.agent, epoch: log.epoch, seq: log.seq });
+    if (!log.context) this.#matched += 1;
     if (!this.paused && this.drawn.crowded) this.pause('what you read here would have left the page’s memory');
     if (!this.paused) this.drawn.addLog(log);
     else if (!this.#held.addLog(log)) this.#leave(stream);
@@ -271,6 +281,7 @@ export class Live {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.received = this.ledger.received;
+    this.matched = this.#matched;
     this.missing = this.ledger.missing;
     this.unseen = this.#held.events;
     this.drawn.draw();

@@ -1,5 +1,8 @@
-import type { Filters, StartOptions } from '@spile/client';
+import type { Context, Filters, StartOptions } from '@spile/client';
 import type { Clause } from '../live/narrow';
+
+/** The most lines before and after a match. */
+const MAX_CONTEXT = 100;
 
 /** What the form holds. It is also what stands in the address, so that a link is a filled form. */
 export interface Form {
@@ -11,6 +14,9 @@ export interface Form {
   scope: string[];
   since: string;
   tail: string;
+  /** Lines around a match. */
+  before: string;
+  after: string;
   /** Minutes. */
   length: string;
   mode: 'live' | 'complete';
@@ -27,6 +33,8 @@ export const EMPTY: Readonly<Form> = {
   scope: [],
   since: '',
   tail: '',
+  before: '',
+  after: '',
   length: '5',
   mode: 'live',
   raw: false,
@@ -44,6 +52,8 @@ export function formOf(params: URLSearchParams): Form {
     scope: params.getAll('scope'),
     since: params.get('since') ?? '',
     tail: params.get('tail') ?? '',
+    before: params.get('before') ?? '',
+    after: params.get('after') ?? '',
     length: params.get('length') ?? EMPTY.length,
     mode: params.get('mode') === 'complete' ? 'complete' : 'live',
     raw: params.get('raw') === '1',
@@ -62,6 +72,8 @@ export function paramsOf(form: Form): URLSearchParams {
   for (const scope of form.scope) out.append('scope', scope);
   if (form.since) out.set('since', form.since);
   if (form.tail) out.set('tail', form.tail);
+  if (form.before) out.set('before', form.before);
+  if (form.after) out.set('after', form.after);
   if (form.length !== EMPTY.length) out.set('length', form.length);
   if (form.mode !== EMPTY.mode) out.set('mode', form.mode);
   if (form.raw) out.set('raw', '1');
@@ -76,6 +88,9 @@ export function problems(form: Form): Record<string, string> {
   const minutes = Number(form.length);
   if (!(minutes > 0 && minutes <= 60)) out['timeout_seconds'] = 'a length is more than 0 and at most 60 minutes';
   if (form.tail !== '' && !/^\d+$/.test(form.tail)) out['tail'] = 'how many lines: a whole number';
+  for (const where of ['before', 'after'] as const)
+    if (!/^\d*$/.test(form[where]) || Number(form[where]) > MAX_CONTEXT)
+      out[`context.${where}`] = `how many lines ${where} a match: a whole number from 0 to ${MAX_CONTEXT}`;
   for (const pair of form.scope) if (!/^[^:]+:/.test(pair)) out['filters.scope'] = `${pair}: key:value is expected`;
   return out;
 }
@@ -90,6 +105,7 @@ export function startOptions(form: Form): StartOptions {
     reason: form.reason || undefined,
     since: form.since || undefined,
     tail: form.tail === '' ? undefined : Number(form.tail),
+    context: form.before || form.after ? { before: Number(form.before), after: Number(form.after) } : undefined,
     filters: {
       level: form.levels.length > 0 ? form.levels : undefined,
       minLevel: form.minLevel || undefined,
@@ -105,6 +121,7 @@ export function startOptions(form: Form): StartOptions {
 export function formOfSession(session: {
   agents: { id: string; name: string }[];
   filters: Filters;
+  context?: Context;
   mode: 'live' | 'complete';
   raw?: boolean;
   reason?: string;
@@ -118,6 +135,8 @@ export function formOfSession(session: {
     sources: f.source ?? [],
     pattern: f.pattern ?? '',
     scope: f.scope ?? [],
+    before: session.context?.before ? String(session.context.before) : '',
+    after: session.context?.after ? String(session.context.after) : '',
     mode: session.mode,
     raw: session.raw === true,
     reason: session.reason ?? '',
