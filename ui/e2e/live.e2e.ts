@@ -156,7 +156,7 @@ describe('live view', () => {
     await page.getByRole('button', { name: 'Start streaming' }).click();
     await page.locator('#context-problem').getByText('a whole number from 0 to 100').waitFor();
     await page.getByLabel('How many lines before each match').fill('1');
-    expect(page.url()).toContain('before=1&after=2');
+    await page.waitForURL(/before=1&after=2/);
     await page.reload();
     expect(await page.getByLabel('How many lines before each match').inputValue()).toBe('1');
     await page.getByRole('button', { name: 'Start streaming' }).click();
@@ -210,7 +210,7 @@ describe('live view', () => {
     await page.getByRole('button', { name: 'Stop', exact: true }).click();
     await page.getByRole('link', { name: 'Again' }).click();
     await page.getByRole('heading', { name: 'New stream' }).waitFor();
-    expect(page.url()).toContain('before=1&after=2');
+    await page.waitForURL(/before=1&after=2/);
   });
 
   it('leads to a line by its link, also after a reload, and shares the session', async () => {
