@@ -165,3 +165,36 @@ func TestLossIsToldOnce(t *testing.T) {
 		}
 	}
 }
+
+// TestFileThatAppearedUnreadIsRead rotates a file that appeared while the session was open, and of which nothing was read,
+// while the agent is down.
+func TestFileThatAppearedUnreadIsRead(t *testing.T) {
+	b := newBench(t)
+	if err := os.Remove(b.log); err != nil {
+		t.Fatal(err)
+	}
+	b.start()
+	b.server.want(desire("sess_a", wire.Filters{}))
+	b.report(wire.ReportOpen)
+	for range 2 { // what is known of the beginning outlives each life
+		if err := b.stop(); err != nil {
+			t.Fatal(err)
+		}
+		b.start()
+		b.report(wire.ReportOpen)
+	}
+	if err := b.stop(); err != nil {
+		t.Fatal(err)
+	}
+	b.write("first\n")
+	if err := os.Rename(b.log, b.log+".1"); err != nil {
+		t.Fatal(err)
+	}
+	b.write("second\n")
+	b.start()
+	for seq, want := range []string{"first", "second"} {
+		if log := receive(t, "frame "+want, b.server.frames); log.Message != want || log.Seq != uint64(seq)+1 {
+			t.Errorf("event %d is %q, want event %d %q", log.Seq, log.Message, seq+1, want)
+		}
+	}
+}

@@ -58,12 +58,15 @@ func (a *Agent) openSession(ctx context.Context, d wire.DesiredSession, agentID 
 	if err != nil {
 		return nil, err
 	}
+	known := time.Now().UnixMilli()
 	if err := a.openReader(ctx, s, rec); err != nil {
 		_ = journal.Close()
 		return nil, err
 	}
 	if rec == nil {
-		rec = &uplink.Recovered{Epoch: d.Epoch + 1, Marks: s.pipe.baseMarks(s.reader.Positions())}
+		rec = &uplink.Recovered{
+			Epoch: d.Epoch + 1, KnownMS: known, Marks: s.pipe.baseMarks(s.reader.Positions()),
+		}
 		s.lostEpoch = d.Epoch
 	}
 	s.out, err = uplink.NewOutbox(uplink.OutboxOptions{
@@ -93,6 +96,9 @@ func (a *Agent) openReader(ctx context.Context, s *session, rec *uplink.Recovere
 		var err error
 		if start.Resume, debts, err = resumePositions(rec.Marks); err != nil {
 			return fmt.Errorf("read journal: %w", err)
+		}
+		if rec.KnownMS > 0 {
+			start.Known = time.UnixMilli(rec.KnownMS)
 		}
 		if s.pipe.around != nil {
 			s.pipe.around.resumed = debts

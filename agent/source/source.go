@@ -44,8 +44,11 @@ type Start struct {
 	// Accept picks sources by name; nil means all.
 	Accept func(source string) bool
 	// Resume, when not nil, are the positions of an earlier reader (of this or of a dead process). Places that are not
-	// in it are read from their beginning if they appeared since, which is told by Known.
+	// in it are read from their beginning if they appeared since.
 	Resume []Position
+	// Known, when not zero, is when the first of the readers that Resume goes back to was opened. Of a path without a
+	// position all that was written later appeared since, though it may have been rotated away.
+	Known time.Time
 	// Since, when not zero, moves the beginning back to the first event at or after it, also into files that were
 	// rotated away. Lines of one file are taken to be in order of time. What was written before the reader was opened
 	// is returned before what was written later, each file's lines in their order, and those of several files in the

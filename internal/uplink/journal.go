@@ -92,12 +92,15 @@ type record struct {
 type base struct {
 	Session string `json:"session"`
 	Epoch   uint64 `json:"epoch"`
+	KnownMS int64  `json:"known_ms,omitempty"`
 }
 
 // Recovered is what a journal held when it was opened.
 type Recovered struct {
 	Epoch uint64
 	State State
+	// KnownMS is when the epoch began, in Unix milliseconds: what has no mark appeared since. 0 where it is not known.
+	KnownMS int64
 	// Marks are the positions to go on from.
 	Marks []Mark
 	// Items are those that were not acknowledged, in order; Kept those before them that were.
@@ -205,7 +208,7 @@ func recoverJournal(path string) (*Recovered, error) {
 // apply folds one record into r and returns the result, nil if the journal does not begin with a base.
 func (r *Recovered) apply(one *record) *Recovered {
 	if one.Base != nil {
-		r = &Recovered{Epoch: one.Base.Epoch}
+		r = &Recovered{Epoch: one.Base.Epoch, KnownMS: one.Base.KnownMS}
 	}
 	if r == nil {
 		return nil
@@ -296,7 +299,8 @@ func (j *Journal) Rewrite(session string, rec *Recovered) error {
 	}
 	old := *j
 	j.file, j.size = tmp, 0
-	err = j.write(&record{Base: &base{Session: session, Epoch: rec.Epoch}, State: &rec.State, Marks: rec.Marks})
+	head := base{Session: session, Epoch: rec.Epoch, KnownMS: rec.KnownMS}
+	err = j.write(&record{Base: &head, State: &rec.State, Marks: rec.Marks})
 	if err == nil {
 		err = j.writeItems(rec.Kept, rec.Items)
 	}

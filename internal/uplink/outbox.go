@@ -52,6 +52,7 @@ type OutboxOptions struct {
 type Outbox struct {
 	opts  OutboxOptions
 	epoch uint64
+	known int64 // Recovered.KnownMS
 	state State
 	tail  []byte // what stands between a frame's members and its number
 
@@ -84,7 +85,7 @@ type outItem struct {
 // NewOutbox makes an outbox and writes its journal anew. Where there is no room for that it goes on from memory.
 func NewOutbox(opts OutboxOptions) (*Outbox, error) {
 	rec := opts.Recovered
-	o := &Outbox{opts: opts, epoch: rec.Epoch, state: rec.State}
+	o := &Outbox{opts: opts, epoch: rec.Epoch, known: rec.KnownMS, state: rec.State}
 	o.state.Accounts = cloneAccounts(rec.State.Accounts)
 	o.state.NextSeq, o.state.NextItem = max(o.state.NextSeq, 1), max(o.state.NextItem, 1)
 	o.tail = fmt.Appendf(nil, `,"agent":%q,"epoch":%d,"seq":`, opts.AgentID, rec.Epoch)
@@ -327,7 +328,7 @@ func (o *Outbox) Rewrite(marks []Mark) {
 
 // rewrite writes the journal anew.
 func (o *Outbox) rewrite(marks []Mark) error {
-	rec := &Recovered{Epoch: o.epoch, State: o.state, Marks: marks, Kept: o.kept.items}
+	rec := &Recovered{Epoch: o.epoch, KnownMS: o.known, State: o.state, Marks: marks, Kept: o.kept.items}
 	for i := range o.items {
 		rec.Items = append(rec.Items, o.items[i].rec)
 	}

@@ -2,8 +2,6 @@ package file
 
 import (
 	"cmp"
-	"errors"
-	"io/fs"
 	"log/slog"
 	"path/filepath"
 	"slices"
@@ -22,6 +20,7 @@ type place struct {
 	path   string
 	packed bool // a compression may have left another time than that of the last write
 	mtime  time.Time
+	born   int64 // 0 where it is not known
 	live   bool
 	own    bool // the position named it, rather than that it appeared since
 	done   bool // it is known to be finished, and only tells what is younger
@@ -29,7 +28,7 @@ type place struct {
 
 // age is where a sibling lies in the order of places.
 func (b *sibling) age() place {
-	return place{number: rotationNumber(b.path), path: b.path, mtime: b.mtime}
+	return place{number: rotationNumber(b.path), path: b.path, mtime: b.mtime, born: b.born}
 }
 
 // resumeLocked sets a reader's cursors from positions: each place where it lies now, then what appeared after it.
@@ -46,13 +45,12 @@ func (s *Set) resumeLocked(r *reader, positions []source.Position) {
 	for path := range byPath {
 		if s.tracks[path] == nil {
 			if g := s.globFor(path); g != nil {
-				t := s.newTrackLocked(path, g.name(path))
-				t.missing(time.Now())
-				_, _, err := s.resolve(path)
-				t.denied = errors.Is(err, fs.ErrPermission)
-				s.knowLocked(t)
+				s.missingTrackLocked(path, g)
 			}
 		}
+	}
+	if since := r.knownSince(nil); since > 0 {
+		s.appearedLocked(since)
 	}
 	lists := map[string]map[*track][]relative{}
 	for path, t := range s.tracks {
@@ -70,24 +68,12 @@ func (s *Set) resumeLocked(r *reader, positions []source.Position) {
 	}
 }
 
-// knowLocked collects the siblings of a path that nobody followed before: what is there is not new.
-func (s *Set) knowLocked(t *track) {
-	f := s.folderLocked(filepath.Dir(t.path))
-	s.collectLocked(f)
-	for _, b := range f.siblings {
-		if s.familyLocked(b.path) == t {
-			b.fresh = false
-			b.close()
-		}
-	}
-}
-
 func (s *Set) resumePathLocked(
 	r *reader, t *track, positions []source.Position, packed func(list bool) []*packedSibling,
 ) {
 	f := s.folderLocked(filepath.Dir(t.path))
 	var places []place
-	after := newer{found: map[*sibling]bool{}}
+	after := newer{found: map[*sibling]bool{}, known: r.knownSince(positions)}
 	defer func() { closePacked(packed(false)) }()
 	for _, p := range inTurn(positions) {
 		after.since = max(after.since, p.Modified)
@@ -114,7 +100,7 @@ func (s *Set) resumePathLocked(
 	if n > 0 {
 		after.last = &places[n-1]
 	}
-	if n > 0 && !places[n-1].live || n == 0 && after.since > 0 {
+	if n > 0 && !places[n-1].live || n == 0 && after.since+after.known > 0 {
 		later := s.laterLocked(t, f, &after)
 		places = append(places[:n:n], later...)
 		places = append(places, s.laterPackedLocked(t, packed(true), &after, places)...)
@@ -172,12 +158,16 @@ func (l *lane) keepDone(p source.Position) {
 type newer struct {
 	last  *place // nil where it is gone
 	since int64  // when it was last written, 0 where that is not known
+	known int64  // when there was none of them, 0 where that is not known
 	found map[*sibling]bool
 }
 
 // holds says whether a file that was found at a place came later. Times tell also where the last place is gone, names
 // also where the last place was written later than what came after it.
 func (n *newer) holds(at place) bool {
+	if n.last == nil && n.known > 0 {
+		return appeared(n.known, at.mtime.UnixNano(), at.born)
+	}
 	if n.last == nil {
 		return n.since > 0 && at.mtime.UnixNano() > n.since
 	}

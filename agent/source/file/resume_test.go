@@ -232,3 +232,48 @@ func TestLossIsToldOnce(t *testing.T) {
 		t.Errorf("told again: %+v", k.gaps)
 	}
 }
+
+// TestResumeFindsWhatAppeared dies with a file of which no position tells, since it appeared later and nothing of it was
+// read. It is read from its beginning wherever it was rotated to.
+func TestResumeFindsWhatAppeared(t *testing.T) {
+	rotate := func(copied bool) func(r *rig) {
+		return func(r *rig) {
+			r.write("app.log", numbered(0, 10))
+			r.rotateOnce(copied)
+			r.write("app.log", numbered(10, 20))
+			r.rotateOnce(copied)
+		}
+	}
+	tests := map[string]struct {
+		appears func(r *rig)
+		lines   int
+	}{
+		"live":    {appears: func(r *rig) { r.write("app.log", numbered(0, 10)) }, lines: 10},
+		"renamed": {appears: func(r *rig) { rotate(false)(r); r.write("app.log", numbered(20, 30)) }, lines: 30},
+		"copied":  {appears: func(r *rig) { rotate(true)(r); r.write("app.log", numbered(20, 30)) }, lines: 30},
+		"no-live": {appears: rotate(false), lines: 20},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			r.write("web.log", "before\n")
+			r.write("app.log.1", "of an earlier day\n")
+			known := time.Now().Add(2 * dirSlack)
+			for time.Now().Before(known) {
+				r.tick()
+			}
+			rd := r.open(source.Start{})
+			at := slices.Collect(rd.Positions())
+			r.stop()
+			tt.appears(r)
+			r.start("*.log")
+			rd = r.open(source.Start{Resume: at, Known: known})
+			var k taken
+			drain(t, rd, &k)
+			wantNumbered(t, k.lines, tt.lines)
+			if len(k.gaps) != 0 {
+				t.Errorf("gaps %+v", k.gaps)
+			}
+		})
+	}
+}
