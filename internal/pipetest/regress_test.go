@@ -124,6 +124,23 @@ func TestFound(t *testing.T) {
 			},
 		},
 		{
+			// Where an older copy was still followed, a younger one from before the session was taken for a new file.
+			name: "copies-from-before-the-session", mode: wire.ModeComplete,
+			run: func(m *model, _, web, _ *logFile) {
+				m.copyTruncate(web)
+				m.killAgent()
+				m.write(web, 1, 20, nil)
+				m.settle()
+				m.copyTruncate(web)
+				m.settle()
+				m.again(wire.ModeComplete)
+				m.killAgent()
+				m.settle()
+				m.remove(web, true)
+				m.killAgent()
+			},
+		},
+		{
 			name: "copies-while-the-agent-returns", mode: wire.ModeComplete,
 			run: func(m *model, app, _, _ *logFile) {
 				m.write(app, 6, 20, nil)

@@ -83,15 +83,15 @@ func (s *Set) resumePathLocked(
 		}
 		switch {
 		case ok && at.live && p.PrintLen == 0: // nothing of it was known: it may have had other lives since
+			after.passed(p)
 		case ok:
 			at.own = true
 			places = addPlace(places, at)
 			if b != nil {
 				after.found[b] = true
 			}
-		case p.Inode == 0:
-			r.lane(t.path).keepDone(p)
-		case p.PrintLen > 0:
+		default:
+			after.passed(p)
 			r.miss(t, p)
 		}
 	}
@@ -137,8 +137,16 @@ func addPlace(places []place, at place) []place {
 	return append(places, at)
 }
 
-// miss notes that a position's file was not found: it may be one that must not be read now.
+// miss notes that a position's file was not found: it may be one that was done with, or that must not be read now. Of
+// one in which nothing was nothing is lost.
 func (r *reader) miss(t *track, p source.Position) {
+	if p.Inode == 0 {
+		r.lane(t.path).keepDone(p)
+		return
+	}
+	if p.PrintLen == 0 {
+		return
+	}
 	if t.denied {
 		l := r.lane(t.path)
 		l.waiting = append(l.waiting, p)
@@ -159,7 +167,20 @@ type newer struct {
 	last  *place // nil where it is gone
 	since int64  // when it was last written, 0 where that is not known
 	known int64  // when there was none of them, 0 where that is not known
+	// gone is until when a file must have been written to be later than a place that the reader knew and that is not
+	// among those found: what it had not read of older ones it would have known too.
+	gone  int64
 	found map[*sibling]bool
+}
+
+// passed notes a position whose place is not found. In what was empty nothing was written before it was made: a copy
+// from that moment is of what was there before.
+func (n *newer) passed(p source.Position) {
+	until := p.Modified
+	if p.PrintLen > 0 {
+		until--
+	}
+	n.gone = max(n.gone, until)
 }
 
 // holds says whether a file that was found at a place came later. Times tell also where the last place is gone, names
@@ -170,6 +191,9 @@ func (n *newer) holds(at place) bool {
 	}
 	if n.last == nil {
 		return n.since > 0 && at.mtime.UnixNano() > n.since
+	}
+	if at.mtime.UnixNano() <= n.gone {
+		return false
 	}
 	if n.last.before(at) {
 		return true
