@@ -71,7 +71,14 @@ func (a *Agent) openSession(ctx context.Context, d wire.DesiredSession, agentID 
 	}
 	s.out, err = uplink.NewOutbox(uplink.OutboxOptions{
 		Session: d.ID, AgentID: agentID, Journal: journal, Recovered: rec, Encoder: a.encoder,
-		Rebuild: func(item *uplink.Item) ([][]byte, error) { return a.rebuild(item, &d) }, Log: a.cfg.Log,
+		Rebuild: func(item *uplink.Item) ([][]byte, error) {
+			members, err := a.rebuild(item, &d)
+			if err != nil && ctx.Err() != nil {
+				err = uplink.ErrLater // the files are let go of too
+			}
+			return members, err
+		},
+		Log:        a.cfg.Log,
 		Journalled: func(err error) { a.trouble.journalled(d.ID, err) },
 	})
 	if err != nil {

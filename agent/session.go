@@ -160,6 +160,9 @@ func (s *session) replay() {
 		return
 	}
 	msg, err := s.out.Replay(s.asked)
+	if errors.Is(err, uplink.ErrLater) {
+		return
+	}
 	if err != nil {
 		s.log.Error("replay_failed", "session", s.id, "reason", err.Error())
 	}

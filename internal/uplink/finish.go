@@ -19,10 +19,7 @@ func (o *Outbox) Finish(link Sender) (wire.AgentAccounts, error) {
 	}
 	for i := o.sent; i < len(o.items); i++ {
 		it := &o.items[i]
-		if it.msg == nil {
-			o.build(it)
-		}
-		if !link.Send(it.msg) {
+		if it.msg == nil && !o.build(it) || !link.Send(it.msg) {
 			break
 		}
 		it.once = true

@@ -18,6 +18,9 @@ const rewritePause = time.Second
 // maxRanges bounds the ranges of one batch, and so the size of its journal record.
 const maxRanges = 512
 
+// ErrLater is what Rebuild returns where it cannot tell now whether a batch's bytes are gone.
+var ErrLater = errors.New("cannot be told now")
+
 // Sender takes one message for the link and says whether it found room; [Link] is one.
 type Sender interface {
 	Send(msg []byte) bool
@@ -40,7 +43,8 @@ type OutboxOptions struct {
 	Recovered *Recovered
 	// Encoder compresses batches; it may be shared.
 	Encoder *zstd.Encoder
-	// Rebuild makes the members of the frames of a recovered batch again, one for each event, from its record.
+	// Rebuild makes the members of the frames of a recovered batch again, one for each event, from its record. An error
+	// says that its bytes are gone, but for ErrLater.
 	Rebuild func(item *Item) ([][]byte, error)
 	// Journalled is told of the first failure to write the journal, and with nil when it is written again; nil tells
 	// nobody.

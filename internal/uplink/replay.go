@@ -2,6 +2,7 @@ package uplink
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"sort"
 
@@ -73,21 +74,24 @@ func shareNames(items []Item) {
 func (it *Item) last() uint64 { return it.First + it.Count - 1 }
 
 // Replay makes again what was sent before, as far as it is remembered and its bytes are still there, and returns the
-// link message with the answer. Numbers, accounts and what is under way stay as they are.
+// link message with the answer, or ErrLater. Numbers, accounts and what is under way stay as they are.
 func (o *Outbox) Replay(ask *wire.Replay) ([]byte, error) {
 	out := wire.Replayed{
 		Session: o.opts.Session, Epoch: ask.Epoch, From: ask.From, To: ask.To, Pieces: []wire.ReplayPiece{},
 	}
 	var frames []byte
 	if ask.Epoch == o.epoch {
-		frames = o.replay(ask, &out)
+		var err error
+		if frames, err = o.replay(ask, &out); err != nil {
+			return nil, err
+		}
 	}
 	out.RawSize, out.Block = uint64(len(frames)), o.opts.Encoder.EncodeAll(frames, nil)
 	return wire.AppendReplayed(nil, &out)
 }
 
 // replay fills in the pieces of an answer and returns their frames.
-func (o *Outbox) replay(ask *wire.Replay, out *wire.Replayed) []byte {
+func (o *Outbox) replay(ask *wire.Replay, out *wire.Replayed) ([]byte, error) {
 	var frames []byte
 	told := 0
 	for i := o.firstRecord(ask.From); i < len(o.kept.items)+len(o.items); i++ {
@@ -103,9 +107,9 @@ func (o *Outbox) replay(ask *wire.Replay, out *wire.Replayed) []byte {
 			out.To = rec.First - 1
 			break
 		}
-		gap, more := rec.Gap, []byte(nil)
-		if gap == nil {
-			more, gap = o.again(rec)
+		more, gap, err := o.again(rec)
+		if err != nil {
+			return nil, err
 		}
 		if len(frames) > 0 && len(frames)+len(more) > wire.MaxBatchBytes {
 			out.To = rec.First - 1
@@ -116,7 +120,7 @@ func (o *Outbox) replay(ask *wire.Replay, out *wire.Replayed) []byte {
 		told += pieceBytes(gap)
 		out.To = max(out.To, rec.last())
 	}
-	return frames
+	return frames, nil
 }
 
 // firstRecord is the index of the first record that has number from or stands behind it.
@@ -143,15 +147,22 @@ func pieceBytes(gap *wire.Control) int {
 	return gapBytes + escapedByte*len(gap.File)
 }
 
-// again makes the frames of a batch from its record, or the gap that stands for it where its bytes are gone.
-func (o *Outbox) again(rec *Item) ([]byte, *wire.Control) {
+// again makes the frames of an item from its record, or the gap that it is, or that stands for a batch whose bytes are
+// gone.
+func (o *Outbox) again(rec *Item) ([]byte, *wire.Control, error) {
+	if rec.Gap != nil {
+		return nil, rec.Gap, nil
+	}
 	members, err := o.rebuild(rec)
 	if err == nil {
-		return o.reframe(rec.First, members), nil
+		return o.reframe(rec.First, members), nil, nil
+	}
+	if errors.Is(err, ErrLater) {
+		return nil, nil, err
 	}
 	o.opts.Log.Warn("batch_replay_failed", "session", o.opts.Session, "item", rec.Number, "count", rec.Count,
 		"reason", err.Error())
-	return nil, o.gapOf(rec, wire.ReasonReplayLost)
+	return nil, o.gapOf(rec, wire.ReasonReplayLost), nil
 }
 
 // rebuild makes the members of a batch's frames.

@@ -2,6 +2,7 @@ package uplink_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -111,6 +112,7 @@ type rewound struct {
 	out  *uplink.Outbox
 	gone map[int64]bool // offsets of lines whose bytes are gone
 	at   int64
+	busy bool // nothing can be built now
 }
 
 // open opens the outbox, as a later life does.
@@ -126,6 +128,9 @@ func (r *rewound) open() {
 	r.out, err = uplink.NewOutbox(uplink.OutboxOptions{
 		Session: "sess_x", AgentID: "a", Journal: journal, Recovered: rec, Encoder: r.enc, Log: slog.New(slog.DiscardHandler),
 		Rebuild: func(it *uplink.Item) ([][]byte, error) {
+			if r.busy {
+				return nil, fmt.Errorf("rebuild: %w", uplink.ErrLater)
+			}
 			var out [][]byte
 			for _, g := range it.Ranges {
 				for at := g.From; at < g.To; at += 10 {
@@ -272,6 +277,28 @@ func TestReplay(t *testing.T) {
 				t.Errorf("the account changed:\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestWhatCannotBeToldNowIsNotGivenUp asks for batches at a moment at which nobody knows whether their bytes are there.
+func TestWhatCannotBeToldNowIsNotGivenUp(t *testing.T) {
+	r := newRewound(t)
+	r.busy = true
+	r.open()
+	r.ack(4)
+	ask := &wire.Replay{Epoch: 1, From: 1, To: 10, Before: 6}
+	if r.out.Pump(&blind{}) {
+		t.Error("all was sent")
+	}
+	if _, err := r.out.Replay(ask); !errors.Is(err, uplink.ErrLater) {
+		t.Errorf("asked again: %v", err)
+	}
+	r.busy = false
+	if !r.out.Pump(&blind{}) {
+		t.Error("not all was sent")
+	}
+	if a := r.out.Accounts(); !a.Closes() || a.Dropped[wire.ReasonReplayLost] != 0 {
+		t.Errorf("accounts %+v", a)
 	}
 }
 

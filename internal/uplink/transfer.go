@@ -1,6 +1,7 @@
 package uplink
 
 import (
+	"errors"
 	"slices"
 	"strconv"
 
@@ -65,8 +66,8 @@ func (o *Outbox) Pump(link Sender) bool {
 	}
 	for o.sent < len(o.items) {
 		it := &o.items[o.sent]
-		if it.msg == nil {
-			o.build(it)
+		if it.msg == nil && !o.build(it) {
+			return false
 		}
 		if o.flying > 0 && o.flying+it.cost > o.credit || !link.Send(it.msg) {
 			return false
@@ -78,14 +79,18 @@ func (o *Outbox) Pump(link Sender) bool {
 	return true
 }
 
-// build makes the message of a recovered item or a gap. A batch whose bytes are gone becomes one gap in its place.
-func (o *Outbox) build(it *outItem) {
+// build makes the message of a recovered item or a gap. A batch whose bytes are gone becomes one gap in its place. It
+// is false where that cannot be told now.
+func (o *Outbox) build(it *outItem) bool {
 	if it.rec.Gap == nil {
 		members, err := o.rebuild(&it.rec)
 		if err == nil {
 			frames := o.reframe(it.rec.First, members)
 			it.msg, it.cost = o.encode(&it.rec, frames), uint64(len(frames))
-			return
+			return true
+		}
+		if errors.Is(err, ErrLater) {
+			return false
 		}
 		o.opts.Log.Warn("batch_rebuild_failed", "session", o.opts.Session, "item", it.rec.Number,
 			"count", it.rec.Count, "reason", err.Error())
@@ -101,6 +106,7 @@ func (o *Outbox) build(it *outItem) {
 	}
 	it.msg = msg
 	it.cost = uint64(len(it.msg))
+	return true
 }
 
 // giveUp turns a batch that cannot be sent any more into a gap.
