@@ -73,7 +73,7 @@ func (s *Set) resumePathLocked(
 ) {
 	f := s.folderLocked(filepath.Dir(t.path))
 	var places []place
-	after := newer{found: map[*sibling]bool{}, known: r.knownSince(positions)}
+	after := newer{found: map[*sibling]bool{}, known: r.knownSince(positions), opened: r.knownSince(nil)}
 	defer func() { closePacked(packed(false)) }()
 	for _, p := range inTurn(positions) {
 		after.since = max(after.since, p.Modified)
@@ -169,8 +169,11 @@ type newer struct {
 	known int64  // when there was none of them, 0 where that is not known
 	// gone is until when a file must have been written to be later than a place that the reader knew and that is not
 	// among those found: what it had not read of older ones it would have known too.
-	gone  int64
-	found map[*sibling]bool
+	gone int64
+	// opened is when the first of the readers was opened, 0 where that is not told: what was last written before it was
+	// not for them, whatever they knew.
+	opened int64
+	found  map[*sibling]bool
 }
 
 // passed notes a position whose place is not found. In what was empty nothing was written before it was made: a copy
@@ -186,6 +189,9 @@ func (n *newer) passed(p source.Position) {
 // holds says whether a file that was found at a place came later. Times tell also where the last place is gone, names
 // also where the last place was written later than what came after it.
 func (n *newer) holds(at place) bool {
+	if n.opened > 0 && at.mtime.UnixNano() <= n.opened {
+		return false
+	}
 	if n.last == nil && n.known > 0 {
 		return appeared(n.known, at.mtime.UnixNano(), at.born)
 	}

@@ -277,3 +277,30 @@ func TestResumeFindsWhatAppeared(t *testing.T) {
 		})
 	}
 }
+
+// TestResumeLeavesWhatWasThereBefore has a position in an old sibling only, since what came after it was empty or gone
+// when the reader was opened. What lay between is not for the reader; what came later is.
+func TestResumeLeavesWhatWasThereBefore(t *testing.T) {
+	r := newRig(t)
+	r.write("app.log", numbered(100, 110))
+	r.tick()
+	at := slices.Collect(r.open(source.Start{}).Positions())
+	r.rotateOnce(false)
+	r.write("app.log", numbered(200, 210))
+	r.rotateOnce(false)
+	known := time.Now().Add(2 * dirSlack) // files are stamped by the clock of the system
+	for time.Now().Before(known) {
+		r.tick()
+	}
+	r.stop()
+	r.write("app.log", numbered(0, 10))
+	r.rotateOnce(false)
+	r.start("*.log")
+	rd := r.open(source.Start{Resume: at, Known: known})
+	var k taken
+	drain(t, rd, &k)
+	wantNumbered(t, k.lines, 10)
+	if len(k.gaps) != 0 {
+		t.Errorf("gaps %+v", k.gaps)
+	}
+}
