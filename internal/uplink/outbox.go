@@ -145,7 +145,7 @@ func (o *Outbox) Empty() bool { return o.item.Count == 0 }
 
 // BatchTime is the time that lines without one of their own carry in the present batch.
 func (o *Outbox) BatchTime(now time.Time) time.Time {
-	if o.item.AtMS == 0 {
+	if o.item.Count == 0 { // also where it was asked for earlier, for a line that did not pass
 		o.item.AtMS = now.UnixMilli()
 	}
 	return time.UnixMilli(o.item.AtMS)
