@@ -13,8 +13,11 @@ const (
 	// heldPlaceBytes and heldBytes bound what is held of one place and of all places of a session.
 	heldPlaceBytes = 256 << 10
 	heldBytes      = 1 << 20
-	// leadBytes is how far before its beginning a place is read for lines before the first match.
-	leadBytes = 64 << 10
+	// spanBytes is about what a held line takes beside its text.
+	spanBytes = 72
+	// leadBytes is how far before its beginning a place is read for lines before the first match: no further, so that
+	// no line in it is one that would be cut.
+	leadBytes = wire.MaxLine
 )
 
 // around is what a session that asked for context keeps for all places. The lines before a place's next match are held
@@ -23,24 +26,42 @@ const (
 type around struct {
 	wire.Context
 	bytes int // held, of all places
-	// read gets what lies before a place's beginning; nil once that is no longer possible without a double.
+	// read gets what lies before a place's beginning.
 	read func(at source.Position, from, to int64) ([]byte, error)
-	// resumed are places of the process before this one that owe lines after a match, until their first block.
-	resumed map[fileKey]owed
+	// fresh says that a place that was not met yet begins where the session does: what lies before was not sent. It is
+	// so no more after a part was skipped, after places were forgotten, and in a process that goes on from the journal.
+	fresh bool
+	// owed is how many lines after a match are still to be sent of places that have not been met yet: by the process
+	// before this one, or since all places were forgotten.
+	owed map[standing]int
 }
 
-// owed is how many lines from an offset on are still to be sent after a match.
-type owed struct {
+// standing is where a place is read on. It holds also where its bytes lie in another file meanwhile: in a copy, or in a
+// compressed one.
+type standing struct {
+	path   string
 	offset int64
-	lines  int
 }
 
-// owedAt is how many lines of resumed are owed at a position.
-func (a *around) owedAt(at *source.Position) int {
-	if debt, ok := a.resumed[fileOf(at)]; ok && debt.offset == at.Offset {
-		return debt.lines
+// spot is a position in one life of a file, as far as a position tells lives apart.
+type spot struct {
+	file   fileKey
+	offset int64
+}
+
+// standingOf is where a position stands.
+func standingOf(at *source.Position) standing { return standing{at.Path, at.Offset} }
+
+// remember keeps what places owe that are to be forgotten.
+func (a *around) remember(places map[uint64]*place) {
+	if a.owed == nil || len(a.owed) > maxPlaces {
+		a.owed = map[standing]int{} // most of them will not be met again
 	}
-	return 0
+	for _, pl := range places {
+		if pl.near.left > 0 {
+			a.owed[standing{pl.file.path, pl.near.end}] = pl.near.left
+		}
+	}
 }
 
 // nearby is what is known of the lines around the next match of one place.
@@ -78,11 +99,13 @@ func (s *session) meet(b *source.Block, fresh bool) {
 	a, n := s.pipe.around, &s.pipe.place.near
 	switch {
 	case fresh:
-		if n.left = a.owedAt(&b.At); n.left > 0 {
-			delete(a.resumed, s.pipe.place.file)
-		} else if a.read != nil {
+		if n.left = a.owed[standingOf(&b.At)]; n.left > 0 {
+			delete(a.owed, standingOf(&b.At))
+		} else if a.fresh {
 			n.begin = b.From
 		}
+		// All of its lines may be held until another one is read in its place: it must be known to have been met.
+		s.out.Advance(s.pipe.mark(b, b.From), 0)
 	case n.end != b.From:
 		s.letGo(s.pipe.place)
 		n.left, n.begin = 0, 0
@@ -141,14 +164,15 @@ func (s *session) lead(wanted int) {
 	if begin := n.begin; begin == 0 || wanted <= 0 || min(n.undecided(), s.block.From) != begin {
 		return
 	}
-	from := max(n.begin-leadBytes, 0)
+	first := s.block.At.PrintAt // what lies before is a hole
+	from := max(n.begin-leadBytes, first)
 	data, err := a.read(s.block.At, from, n.begin)
 	if err != nil {
 		s.log.Debug("context_read_failed", "session", s.id, "file", s.block.Path, "reason", err.Error())
 		n.begin = 0
 		return
 	}
-	if from > 0 {
+	if from > first {
 		skip := bytes.IndexByte(data, '\n') + 1
 		from, data = from+int64(skip), data[skip:]
 	}
@@ -183,8 +207,8 @@ func (s *session) hold() {
 		l := s.spanAt(at)
 		l.text = bytes.Clone(l.text)
 		n.held = append(n.held, l)
-		n.bytes += len(l.text)
-		a.bytes += len(l.text)
+		n.bytes += l.bytes()
+		a.bytes += l.bytes()
 		at += int(l.to - l.from)
 	}
 	s.pipe.pass(b)
@@ -193,7 +217,7 @@ func (s *session) hold() {
 		s.decide(n.held[0].end)
 	}
 	if a.bytes > heldBytes {
-		s.letAllGo()
+		s.letGoTo(heldBytes / 2)
 	}
 }
 
@@ -203,11 +227,14 @@ func (s *session) release(pl *place, offset int64) (seen uint64) {
 	for len(n.held) > 0 && n.held[0].end <= offset {
 		l := &n.held[0]
 		if !l.foreign {
-			n.bytes -= len(l.text)
-			s.pipe.around.bytes -= len(l.text)
+			n.bytes -= l.bytes()
+			s.pipe.around.bytes -= l.bytes()
 		}
 		if !l.foreign || l.end <= n.told {
 			seen++
+		}
+		if l.cutFrom > 0 {
+			s.out.CountTruncated()
 		}
 		n.held[0] = span{}
 		n.held = n.held[1:]
@@ -223,11 +250,14 @@ func (s *session) letGo(pl *place) {
 }
 
 // letAllGo decides on everything that is held.
-func (s *session) letAllGo() {
-	if s.pipe.around == nil {
-		return
-	}
+func (s *session) letAllGo() { s.letGoTo(0) }
+
+// letGoTo decides on what is held of one place after another, by chance, until no more than so many bytes are left.
+func (s *session) letGoTo(most int) {
 	for _, pl := range s.pipe.places {
+		if s.pipe.around == nil || s.pipe.around.bytes <= most {
+			return
+		}
 		s.letGo(pl)
 	}
 }
@@ -235,34 +265,21 @@ func (s *session) letAllGo() {
 // marks are marks of all of the reader's positions, before what is held. It may be called only between blocks.
 func (s *session) marks() []uplink.Mark {
 	if s.pipe.around == nil {
-		return s.pipe.baseMarks(s.reader.Positions())
+		return s.pipe.baseMarks(s.reader.Positions(), nil)
 	}
-	byFile := map[fileKey][]int{}
-	n := 0
-	marks := s.pipe.baseMarks(func(yield func(source.Position) bool) {
-		for at := range s.reader.Positions() {
-			key := fileOf(&at)
-			byFile[key] = append(byFile[key], n)
-			n++
-			if !yield(at) {
-				return
-			}
-		}
-	})
+	met := map[spot]*place{}
 	for _, pl := range s.pipe.places {
-		found := false
-		for _, i := range byFile[pl.file] {
-			if marks[i].Offset == pl.near.end {
-				marks[i].Offset, marks[i].After = pl.near.undecided(), pl.near.left
-				found = true
-			}
-		}
-		if !found {
-			s.letGo(pl) // its file is over, or was skipped
-		}
+		met[spot{pl.file, pl.near.end}] = pl
+	}
+	marks := s.pipe.baseMarks(s.reader.Positions(), met)
+	for _, pl := range met {
+		s.letGo(pl) // its file is over, or was skipped
 	}
 	return marks
 }
+
+// bytes is about what the line takes while it is held.
+func (l *span) bytes() int { return spanBytes + len(l.text) }
 
 // lastLines is where the last lines of data begin, at most limit of them, and how many they are.
 func lastLines(data []byte, limit int) (at, lines int) {

@@ -47,7 +47,7 @@ func (a *Agent) openSession(ctx context.Context, d wire.DesiredSession, agentID 
 		pipe: &pipeline{match: match, frame: a.framer(&d), places: map[uint64]*place{}},
 	}
 	if d.Context != (wire.Context{}) {
-		s.pipe.around = &around{Context: d.Context}
+		s.pipe.around = &around{Context: d.Context, read: a.files.ReadRange}
 	}
 	s.setEnd(d.RemainingMS)
 	if a.cfg.MaxRate > 0 {
@@ -65,7 +65,7 @@ func (a *Agent) openSession(ctx context.Context, d wire.DesiredSession, agentID 
 	}
 	if rec == nil {
 		rec = &uplink.Recovered{
-			Epoch: d.Epoch + 1, KnownMS: known, Marks: s.pipe.baseMarks(s.reader.Positions()),
+			Epoch: d.Epoch + 1, KnownMS: known, Marks: s.pipe.baseMarks(s.reader.Positions(), nil),
 		}
 		s.lostEpoch = d.Epoch
 	}
@@ -99,26 +99,26 @@ func (a *Agent) openReader(ctx context.Context, s *session, rec *uplink.Recovere
 	}
 	switch {
 	case rec != nil:
-		var debts map[fileKey]owed
+		var owed map[standing]int
 		var err error
-		if start.Resume, debts, err = resumePositions(rec.Marks); err != nil {
+		if start.Resume, owed, err = resumePositions(rec.Marks); err != nil {
 			return fmt.Errorf("read journal: %w", err)
 		}
 		if rec.KnownMS > 0 {
 			start.Known = time.UnixMilli(rec.KnownMS)
 		}
 		if s.pipe.around != nil {
-			s.pipe.around.resumed = debts
+			s.pipe.around.owed = owed
 		}
 		// The numbers of places are those of the process that died; this one gives them to other files.
-		rec.Marks = s.pipe.baseMarks(slices.Values(start.Resume))
+		rec.Marks = s.pipe.baseMarks(slices.Values(start.Resume), nil)
 	default:
 		if d.SinceMS > 0 {
 			start.Since = time.Now().Add(-time.Duration(d.AgeMS+d.SinceMS) * time.Millisecond)
 		}
 		start.Tail = d.Tail
 		if s.pipe.around != nil {
-			s.pipe.around.read = a.files.ReadRange
+			s.pipe.around.fresh = true
 		}
 	}
 	reader, err := a.files.Open(ctx, start)

@@ -57,13 +57,14 @@ func fileOf(at *source.Position) fileKey { return fileKey{at.Path, at.Device, at
 // crowded says whether too many places are remembered.
 func (p *pipeline) crowded() bool { return len(p.places) >= maxPlaces }
 
-// forget forgets all places.
+// forget forgets all places, but for what they owe. Nothing may be held of them.
 func (p *pipeline) forget() {
+	if p.around != nil {
+		p.around.fresh = false
+		p.around.remember(p.places)
+	}
 	clear(p.places)
 	p.shares = shares{}
-	if p.around != nil {
-		p.around.read = nil // a place met again is not at its beginning
-	}
 }
 
 // begin prepares for a new block and says whether it is the first one of its place.
@@ -94,13 +95,18 @@ func (p *pipeline) mark(b *source.Block, offset int64) uplink.Mark {
 	return uplink.Mark{Place: b.Place, At: p.place.at, Offset: offset, After: p.place.near.left}
 }
 
-// baseMarks are marks of all of a reader's positions.
-func (p *pipeline) baseMarks(positions iter.Seq[source.Position]) []uplink.Mark {
+// baseMarks are marks of all of a reader's positions, of places that were met before what is held of them. What it
+// finds it takes out of met.
+func (p *pipeline) baseMarks(positions iter.Seq[source.Position], met map[spot]*place) []uplink.Mark {
 	var marks []uplink.Mark
 	for at := range positions {
 		mark := uplink.Mark{Place: basePlace | uint64(len(marks)), At: encodePosition(at), Offset: at.Offset}
-		if p.around != nil {
-			mark.After = p.around.owedAt(&at)
+		here := spot{fileOf(&at), at.Offset}
+		if pl := met[here]; pl != nil {
+			mark.Offset, mark.After = pl.near.undecided(), pl.near.left
+			delete(met, here)
+		} else if p.around != nil {
+			mark.After = p.around.owed[standingOf(&at)]
 		}
 		marks = append(marks, mark)
 	}
@@ -117,13 +123,13 @@ func encodePosition(at source.Position) json.RawMessage {
 	return data
 }
 
-// resumePositions are the positions that a dead process's marks stand for, and what lines are owed there. A mark of a
-// block replaces the base marks of the same file, or the one base mark of a place of which nothing but its end was
+// resumePositions are the positions that a dead process's marks stand for, and how many lines are owed there. A mark of
+// a block replaces the base marks of the same file, or the one base mark of a place of which nothing but its end was
 // told: others may be of later lives of that file.
-func resumePositions(marks []uplink.Mark) ([]source.Position, map[fileKey]owed, error) {
+func resumePositions(marks []uplink.Mark) ([]source.Position, map[standing]int, error) {
 	var base, later []source.Position
 	known, over, read := map[source.Position]bool{}, map[source.Position]bool{}, map[fileKey]bool{}
-	debts := map[fileKey]owed{}
+	owed := map[standing]int{}
 	for _, m := range marks {
 		var at source.Position
 		if err := json.Unmarshal(m.At, &at); err != nil {
@@ -131,7 +137,6 @@ func resumePositions(marks []uplink.Mark) ([]source.Position, map[fileKey]owed, 
 		}
 		name := placeName(at)
 		at.Offset = m.Offset
-		key := fileOf(&at)
 		switch {
 		case m.Place >= basePlace:
 			base = append(base, at)
@@ -142,10 +147,10 @@ func resumePositions(marks []uplink.Mark) ([]source.Position, map[fileKey]owed, 
 			continue
 		default:
 			later = append(later, at)
-			read[key] = true
+			read[fileOf(&at)] = true
 		}
-		if delete(debts, key); m.After > 0 {
-			debts[key] = owed{offset: m.Offset, lines: m.After}
+		if owed[standingOf(&at)] = m.After; m.After == 0 {
+			delete(owed, standingOf(&at))
 		}
 	}
 	out := []source.Position{}
@@ -154,7 +159,7 @@ func resumePositions(marks []uplink.Mark) ([]source.Position, map[fileKey]owed, 
 			out = append(out, at)
 		}
 	}
-	return append(out, later...), debts, nil
+	return append(out, later...), owed, nil
 }
 
 // placeName is what of a position stays the same when the reader goes on without a block.

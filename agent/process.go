@@ -53,9 +53,6 @@ func (s *session) begin(block *source.Block) {
 		s.lose(block)
 		s.out.Pump(s.link)
 	}
-	if block.CutFrom > 0 {
-		s.out.CountTruncated()
-	}
 }
 
 // enter makes the place of a block the present one.
@@ -251,6 +248,9 @@ func (s *session) advance(to int, held uint64) {
 		if b.Data[to-1] != '\n' {
 			seen++
 		}
+	}
+	if b.CutFrom > 0 {
+		s.out.CountTruncated()
 	}
 	p.bytes += offset - b.From - int64(p.counted)
 	p.counted = to

@@ -22,7 +22,7 @@ func TestLossOfOneLifeLeavesTheOthers(t *testing.T) {
 	mark := func(place uint64, p source.Position) uplink.Mark {
 		return uplink.Mark{Place: place, At: encodePosition(p), Offset: p.Offset}
 	}
-	base := (&pipeline{}).baseMarks(slices.Values([]source.Position{life(7, 100), life(8, 50)}))
+	base := (&pipeline{}).baseMarks(slices.Values([]source.Position{life(7, 100), life(8, 50)}), nil)
 	tests := map[string]struct {
 		later []uplink.Mark
 		want  []source.Position

@@ -26,11 +26,18 @@ const (
 	lagSamples = int(wire.LagLimit / tickInterval)
 )
 
+// sender is where a session sends to; [uplink.Link] is one.
+type sender interface {
+	uplink.Sender
+	// SendJSON takes one message of the given kind and says whether it found room.
+	SendJSON(kind wire.LinkKind, body any) bool
+}
+
 // session is one lease at this agent. It belongs to the goroutine of run.
 type session struct {
 	id     string
 	desc   wire.DesiredSession
-	link   *uplink.Link
+	link   sender
 	box    *mailbox
 	log    *slog.Logger
 	reader source.Reader
@@ -296,7 +303,7 @@ func (s *session) skipLag() {
 		return
 	}
 	if s.pipe.around != nil {
-		s.pipe.around.read = nil // what was skipped is not to be read after all
+		s.pipe.around.fresh = false
 	}
 	for _, skipped := range s.reader.SkipToEnd() {
 		s.enter(&skipped)
