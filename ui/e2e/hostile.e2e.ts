@@ -52,8 +52,8 @@ it('shows hostile lines and does nothing else', async () => {
   await page.keyboard.press('Home');
   await page.keyboard.press('Enter');
   for (const [name, , seen] of HOSTILE) {
-    await page.locator('.detail .field', { hasText: name }).first().waitFor();
-    const text = await page.locator('.detail').evaluate((e) => e.textContent ?? '');
+    await page.locator('aside .field', { hasText: name }).first().waitFor();
+    const text = await page.locator('aside').evaluate((e) => e.textContent ?? '');
     expect(text, name).toContain(seen);
     expect(text, name).toContain(`key ${seen}`);
     await page.keyboard.press('j');
@@ -73,11 +73,11 @@ it('shows hostile lines and does nothing else', async () => {
   const long = page.locator('.row', { hasText: 'more characters' });
   expect((await long.textContent())!.length).toBeLessThan(2000);
   await long.click();
-  const whole = page.locator('.detail').getByRole('button', { name: /more characters/ });
+  const whole = page.locator('aside').getByRole('button', { name: /more characters/ });
   await whole.click();
   await until(
     'all that was kept is there',
-    async () => (await page.locator('.detail .value').first().textContent())!.length >= 60_000,
+    async () => (await page.locator('aside .value').first().textContent())!.length >= 60_000,
   );
 
   expect(await page.evaluate(() => 'ran' in window)).toBe(false);
