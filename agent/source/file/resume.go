@@ -23,7 +23,8 @@ type place struct {
 	born   int64 // 0 where it is not known
 	live   bool
 	own    bool // the position named it, rather than that it appeared since
-	done   bool // it is known to be finished, and only tells what is younger
+	// done, where it is known to be finished, is the position that said so: the place only tells what is younger.
+	done *source.Position
 }
 
 // age is where a sibling lies in the order of places.
@@ -226,8 +227,11 @@ func (s *Set) beginLocked(r *reader, t *track, places []place) {
 		s.log.Debug("file_resumed", slog.String("path", t.path), slog.Uint64("place", p.gen.place),
 			slog.Uint64("inode", p.gen.ino), slog.Int64("offset", p.off), slog.Bool("named", p.own))
 		hasLive = hasLive || p.gen == t.gen
-		if !p.done {
+		if p.done == nil {
 			r.begin(p.gen, p.off)
+		} else { // the next reader has to know it too, also once what is older is finished
+			l := r.lane(t.path)
+			l.done, l.doneAt = p.done, len(l.cursors)
 		}
 		if p.gen.packing() != "" {
 			p.gen.release() // it is the reader's alone
@@ -268,10 +272,14 @@ func (s *Set) locatePackedLocked(t *track, packed func(bool) []*packedSibling, p
 	if b == nil {
 		return place{}, false
 	}
-	return place{
+	at := place{
 		gen: b.generationLocked(s, t), off: p.Offset, number: rotationNumber(b.path), path: b.path, packed: true,
-		mtime: b.mtime, done: p.Inode == 0,
-	}, true
+		mtime: b.mtime,
+	}
+	if p.Inode == 0 {
+		at.done = &p
+	}
+	return at, true
 }
 
 func (p place) before(o place) bool {

@@ -304,3 +304,63 @@ func TestResumeLeavesWhatWasThereBefore(t *testing.T) {
 		t.Errorf("gaps %+v", k.gaps)
 	}
 }
+
+// TestDoneIsKnownForLong restarts several times after the youngest rotated file was read to its end, while an older one
+// is still followed: that it was read must not be forgotten once the file is found compressed.
+func TestDoneIsKnownForLong(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		before  map[string]format // what is compressed before the first restart
+		between map[string]format // before the last one
+		reads   bool              // whether the readers between read
+	}{
+		{"younger", map[string]format{"app.log.1": formatGzip}, nil, false},
+		{
+			"younger-then-older",
+			map[string]format{"app.log.1": formatGzip},
+			map[string]format{"app.log.2": formatZstd},
+			false,
+		},
+		{"both", map[string]format{"app.log.1": formatGzip, "app.log.2": formatGzip}, nil, false},
+		{"older-is-finished", map[string]format{"app.log.1": formatGzip, "app.log.2": formatGzip}, nil, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r := newRig(t)
+			r.put("app.log.2", dated(0, 10), 10)
+			r.put("app.log.1", dated(10, 20), 20)
+			r.put("app.log", "", 30)
+			rd := r.open(origin(0, 0))
+			var k taken
+			history(t, rd, &k)
+			at := slices.Collect(rd.Positions())
+			for i := range at {
+				if at[i].Print == printOf(dated(10, 20)) { // as when that one was quiet for long enough
+					at[i].Device, at[i].Inode = 0, 0
+				}
+			}
+			for _, change := range []map[string]format{test.before, test.between, nil} {
+				r.stop()
+				for name, how := range change {
+					r.squeeze(name, how)
+					now := time.Now()
+					if err := os.Chtimes(r.path(name+"."+string(how)), now, now); err != nil {
+						t.Fatal(err)
+					}
+				}
+				r.start("*.log")
+				rd = r.open(source.Start{Resume: at})
+				if test.reads {
+					drain(t, rd, &k)
+				}
+				at = slices.Collect(rd.Positions())
+			}
+			r.write("app.log", dated(20, 21))
+			collect(t, rd, &k, func(k *taken) bool { return slices.Contains(k.lines, split(dated(20, 21))[0]) })
+			if diff := cmp.Diff(split(dated(0, 21)), k.lines); diff != "" || len(k.gaps) > 0 {
+				t.Errorf("%s\ngaps %+v", diff, k.gaps)
+			}
+		})
+	}
+}
+
+func printOf(text string) uint64 { return newHead(0, []byte(text)).crc }
