@@ -2,6 +2,7 @@ package agent_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -52,6 +53,21 @@ func (b *bench) startProcess() (kill func()) {
 	return kill
 }
 
+// checkpointed says whether the checkpoint on the disk is at the end of the log, with nothing left to report.
+func (b *bench) checkpointed() bool {
+	b.t.Helper()
+	info, err := os.Stat(b.log)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	data, err := os.ReadFile(filepath.Join(filepath.Dir(b.log), "data", "counter.checkpoint"))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	head, rest, _ := strings.Cut(string(data), "\n")
+	return !strings.Contains(head, `"counts"`) && strings.Contains(rest, fmt.Sprintf(`"offset":%d,`, info.Size()))
+}
+
 // TestKilledAgentCountsEachLine kills the agent while a file is written. What the server is told is every line, those
 // that were written while the agent was down included, and beyond that at most the report that was under way at each
 // death.
@@ -77,7 +93,9 @@ func TestKilledAgentCountsEachLine(t *testing.T) {
 		for counted < written {
 			next()
 		}
-		next() // an interval later the checkpoint behind the report is written
+		for !b.checkpointed() { // behind the report
+			next()
+		}
 		b.write(part)
 		kill()
 		surplus += perPart // the most that the report could hold which was under way

@@ -51,6 +51,7 @@ func (s *session) begin(block *source.Block) {
 	s.enter(block)
 	if block.Gap != nil {
 		s.lose(block)
+		s.pipe.bytes += block.Gap.Bytes // no backlog any more, so that it does not look as if reading had stopped
 		s.out.Pump(s.link)
 	}
 }
