@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -70,7 +69,7 @@ func (a *app) lintCommand() *cobra.Command {
 					break
 				}
 			}
-			if err = errors.Join(err, run.close(err == nil)); errors.Is(err, syscall.EPIPE) {
+			if err = errors.Join(err, run.close(err == nil)); readerGone(err) {
 				return nil
 			}
 			if err != nil {

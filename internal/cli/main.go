@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -47,7 +49,7 @@ func Main(ctx context.Context, args []string, s Surroundings) int {
 	root := a.root()
 	root.SetArgs(args)
 	cmd, err := root.ExecuteContextC(ctx)
-	if err == nil {
+	if err == nil || readerGone(err) {
 		return wire.ExitOK
 	}
 	return a.report(cmd, err)
@@ -90,7 +92,15 @@ func (a *app) root() *cobra.Command {
 		a.lintCommand(), a.manCommand(), a.versionCommand())
 	root.AddCommand(a.serviceCommands()...)
 	a.wrap(root)
+	askForShell(root)
 	return root
+}
+
+// readerGone reports whether err says that nobody reads the output any more, as behind head -1: a clean end. A broken
+// connection has the same number, and is none.
+func readerGone(err error) bool {
+	connection := (*net.OpError)(nil)
+	return errors.Is(err, syscall.EPIPE) && !errors.As(err, &connection)
 }
 
 // wrap makes each command of the tree read its environment before it runs, and marks what it returns, so that every

@@ -54,20 +54,25 @@ func (a *app) printSessions(sessions []wire.Session, now time.Time) error {
 	rows := [][]string{{"ID", "AGENTS", "STATUS", "ENDS", "MODE", "VIEWERS", "BY", "FILTER"}}
 	for i := range sessions {
 		s := &sessions[i]
-		names := make([]string, len(s.Agents))
-		for j, agent := range s.Agents {
-			names[j] = agent.Name
-		}
 		ends := string(s.EndReason)
 		if s.Status == wire.StatusActive {
 			ends = "in " + max(s.ExpiresAt.Sub(now), 0).Round(time.Second).String()
 		}
 		rows = append(rows, []string{
-			s.ID, strings.Join(names, ","), string(s.Status), ends, string(s.Mode),
+			s.ID, agentNames(s), string(s.Status), ends, string(s.Mode),
 			fmt.Sprint(s.Viewers), s.CreatedBy, filterText(s.Filters),
 		})
 	}
 	return table(a.Stdout, rows)
+}
+
+// agentNames are the names of the session's agents, with commas.
+func agentNames(s *wire.Session) string {
+	names := make([]string, len(s.Agents))
+	for i, agent := range s.Agents {
+		names[i] = agent.Name
+	}
+	return strings.Join(names, ",")
 }
 
 // filterText is a filter as the flags of spile tail would say it.
@@ -110,6 +115,7 @@ func (a *app) sessionsStop() *cobra.Command {
 			return a.printOutcome("%s ended (%s)\n", s.ID, s.EndReason)
 		},
 	}
+	cmd.ValidArgsFunction = oneWord(a.completeSessions(conn))
 	conn.add(cmd)
 	return cmd
 }
@@ -135,6 +141,7 @@ func (a *app) sessionsExtend() *cobra.Command {
 			return a.printOutcome("%s ends at %s\n", s.ID, s.ExpiresAt.Format(wire.TimeLayout))
 		},
 	}
+	cmd.ValidArgsFunction = oneWord(a.completeSessions(conn))
 	conn.add(cmd)
 	cmd.Flags().Var(&timeout, "timeout", "remaining length, at most 1h")
 	return cmd

@@ -7,7 +7,6 @@ import (
 	"io"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -41,6 +40,8 @@ func (a *app) tailCommand() *cobra.Command {
 		},
 	}
 	flags.add(cmd)
+	// The only error is that of a flag that does not exist.
+	_ = cmd.RegisterFlagCompletionFunc("session", a.completeSessions(&flags.connection))
 	return cmd
 }
 
@@ -206,7 +207,7 @@ func (t *tailing) run(ctx context.Context) (err error) {
 	// Nothing more is read; a server that writes to us would wait in vain.
 	err = errors.Join(err, stream.Close())
 	t.stopAtLast(ctx)
-	if errors.Is(err, syscall.EPIPE) {
+	if readerGone(err) {
 		return nil
 	}
 	// Why the stream broke says more than that it is not whole.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
+	"os"
 	"slices"
 	"strings"
 	"syscall"
@@ -202,5 +204,28 @@ func TestAgoNamesTheLargestUnit(t *testing.T) {
 	}
 	if got := ago(wire.Time{}, now); got != "-" {
 		t.Errorf("never: got %s", got)
+	}
+}
+
+func TestReaderGoneIsNoBrokenConnection(t *testing.T) {
+	tests := []struct {
+		name string
+		err  error
+		want bool
+	}{
+		{name: "none"},
+		{name: "a-pipe", err: &os.PathError{Op: "write", Path: "/dev/stdout", Err: syscall.EPIPE}, want: true},
+		{name: "a-full-disk", err: &os.PathError{Op: "write", Path: "/dev/stdout", Err: syscall.ENOSPC}},
+		{
+			name: "a-connection",
+			err:  fmt.Errorf("reach it: %w", &net.OpError{Op: "write", Err: os.NewSyscallError("write", syscall.EPIPE)}),
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := readerGone(tt.err); got != tt.want {
+				t.Errorf("%v, want %v", got, tt.want)
+			}
+		})
 	}
 }
