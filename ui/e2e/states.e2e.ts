@@ -83,6 +83,26 @@ describe('nothing comes: why', () => {
     await page.getByRole('link', { name: 'Again' }).waitFor();
   });
 
+  it('the server is gone while a view opens, which fills itself when it is back', async () => {
+    await stream();
+    await writeAndSee('web-1', [shopLine(1, { msg: 'written before' })]);
+    await page.goto(`${fleet.url}/#/sessions`);
+    await page.locator('[data-session]').waitFor();
+    await fleet.killServer();
+    await page.goBack();
+    await page.getByRole('alert').getByText('The server cannot be reached').waitFor();
+    await fleet.serve();
+    await page.getByText('streaming 1/1').waitFor();
+    await page.locator('.row', { hasText: 'written before' }).waitFor();
+
+    await fleet.killServer();
+    await page.goto(`${fleet.url}/#/join`);
+    await page.getByRole('alert').getByText('The server cannot be reached').waitFor();
+    await fleet.serve();
+    await page.getByText('spile agent --server').waitFor();
+    await until('all agents are back', async () => (await fleet.agents()).every((a) => a.status === 'online'));
+  });
+
   it('the agent lags behind a file that grows faster than it can be searched', async () => {
     // Nothing shortens the search for this pattern in such lines, which come all at once.
     await stream(`agent=web-1&pattern=${encodeURIComponent('([cd]+[cd]*)*[cd]{9}$')}`);
