@@ -61,6 +61,7 @@ type lane struct {
 }
 
 func (s *Set) newReader(start source.Start) *reader {
+	start.Resume = nil // there may be very many, and they are needed but once
 	return &reader{
 		set: s, accept: start.Accept, start: start, ready: make(chan struct{}, 1), chunk: blockSize,
 		place: map[*generation]int{}, lanes: map[string]*lane{}, resting: map[string]rested{},

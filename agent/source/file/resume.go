@@ -2,6 +2,7 @@ package file
 
 import (
 	"cmp"
+	"context"
 	"log/slog"
 	"path/filepath"
 	"slices"
@@ -34,16 +35,8 @@ func (b *sibling) age() place {
 
 // resumeLocked sets a reader's cursors from positions: each place where it lies now, then what appeared after it.
 func (s *Set) resumeLocked(r *reader, positions []source.Position) {
-	byPath := map[string][]source.Position{}
-	for _, p := range positions {
-		if p.Over { // as what was read to its end
-			p.Device, p.Inode, p.Over = 0, 0, false
-		}
-		if r.accepts(p.Source) {
-			byPath[p.Path] = append(byPath[p.Path], p)
-		}
-	}
-	for path := range byPath {
+	known := newShelf(positions, r.accepts)
+	for path := range known.paths() {
 		if s.tracks[path] == nil {
 			if g := s.globFor(path); g != nil {
 				s.missingTrackLocked(path, g)
@@ -56,12 +49,14 @@ func (s *Set) resumeLocked(r *reader, positions []source.Position) {
 	lists := map[string]map[*track][]relative{}
 	for path, t := range s.tracks {
 		if r.accepts(t.source) {
-			s.resumePathLocked(r, t, byPath[path], s.packedOnceLocked(t, lists))
-			delete(byPath, path)
+			s.resumePathLocked(r, t, known.of(path), s.packedOnceLocked(t, lists))
 		}
 	}
-	for _, rest := range byPath { // no glob allows them any more
-		for _, p := range rest {
+	for path := range known.paths() {
+		if t := s.tracks[path]; t != nil && r.accepts(t.source) {
+			continue
+		}
+		for _, p := range known.of(path) { // no glob allows them any more
 			if p.Inode != 0 {
 				r.addLost(p, wire.ReasonRotated)
 			}
@@ -73,6 +68,10 @@ func (s *Set) resumePathLocked(
 	r *reader, t *track, positions []source.Position, packed func(list bool) []*packedSibling,
 ) {
 	f := s.folderLocked(filepath.Dir(t.path))
+	if len(positions) == 1 && s.unmovedLocked(t, f, &positions[0]) { // as nearly all of very many
+		s.beginLocked(r, t, []place{{gen: t.gen, off: positions[0].Offset, live: true, own: true}})
+		return
+	}
 	var places []place
 	after := newer{found: map[*sibling]bool{}, known: r.knownSince(positions), opened: r.knownSince(nil)}
 	defer func() { closePacked(packed(false)) }()
@@ -111,9 +110,17 @@ func (s *Set) resumePathLocked(
 	s.beginLocked(r, t, places)
 }
 
+// unmovedLocked says whether the live file is what a position is of, and no other file can be.
+func (s *Set) unmovedLocked(t *track, f *folder, p *source.Position) bool {
+	return t.gen != nil && p.PrintLen > 0 && t.gen.holds(*p) && len(s.familyOfLocked(t, f)) == 0
+}
+
 // inTurn sorts positions so that those that are sure of their file come before those that are not, and lives of one
 // file by age.
 func inTurn(positions []source.Position) []source.Position {
+	if len(positions) < 2 {
+		return positions
+	}
 	out := slices.Clone(positions)
 	slices.SortStableFunc(out, func(a, b source.Position) int {
 		if blank := a.PrintLen == 0; blank != (b.PrintLen == 0) {
@@ -222,10 +229,12 @@ func (t *track) lossOf(p source.Position) string {
 
 // beginLocked gives a reader the places of a path.
 func (s *Set) beginLocked(r *reader, t *track, places []place) {
-	hasLive := false
+	hasLive, told := false, s.log.Enabled(context.Background(), slog.LevelDebug)
 	for _, p := range places {
-		s.log.Debug("file_resumed", slog.String("path", t.path), slog.Uint64("place", p.gen.place),
-			slog.Uint64("inode", p.gen.ino), slog.Int64("offset", p.off), slog.Bool("named", p.own))
+		if told {
+			s.log.Debug("file_resumed", slog.String("path", t.path), slog.Uint64("place", p.gen.place),
+				slog.Uint64("inode", p.gen.ino), slog.Int64("offset", p.off), slog.Bool("named", p.own))
+		}
 		hasLive = hasLive || p.gen == t.gen
 		if p.done == nil {
 			r.begin(p.gen, p.off)
@@ -344,6 +353,9 @@ func (s *Set) laterLocked(t *track, f *folder, after *newer) []place {
 
 // begin adds a cursor at an offset that was a line's beginning.
 func (r *reader) begin(g *generation, off int64) {
+	if off == g.seen && g.packing() == "" && !g.sealed.Load() && !g.draining && r.restAtEnd(g) {
+		return
+	}
 	c := &cursor{gen: g.retain(), end: g.size.Load()}
 	h := g.handle.Load()
 	if off == g.seen && g.packing() == "" && g.mark.bytes == nil {
