@@ -36,6 +36,7 @@ const (
 type checkpoint struct {
 	head      checkpointHead
 	positions []source.Position
+	names     map[string]string // of the sources, each once; nil but while it is read
 }
 
 // checkpointHead is the first line.
@@ -125,46 +126,91 @@ func loadCheckpoint(path string) (*checkpoint, error) {
 	return readCheckpoint(f)
 }
 
-// readCheckpoint reads a checkpoint to its end and believes nothing before.
-func readCheckpoint(r io.Reader) (*checkpoint, error) {
-	in := bufio.NewReader(io.LimitReader(r, maxCheckpoint+1))
-	table := crc64.MakeTable(crc64.ECMA)
-	var c checkpoint
-	var last []byte // the line before the one that is read, without its checksum yet
-	var sum uint64
-	var size int
-	for n := 0; ; n++ {
-		line, err := in.ReadBytes('\n')
-		if size += len(line); size > maxCheckpoint {
-			return nil, errCheckpointSize
-		}
-		if errors.Is(err, io.EOF) && len(line) == 0 {
-			break
-		}
-		if err != nil {
-			return nil, fmt.Errorf("read checkpoint: line %d: %w", n+1, err)
-		}
-		if err := c.line(n-1, last); err != nil {
-			return nil, fmt.Errorf("decode checkpoint: line %d: %w", n, err)
-		}
-		sum, last = crc64.Update(sum, table, last), line
+// readCheckpoint reads a checkpoint twice: there may be very many positions, and only once it is known that they can be
+// believed, and how many they are, they are kept.
+func readCheckpoint(r io.ReadSeeker) (*checkpoint, error) {
+	positions, err := checkCheckpoint(r)
+	if err != nil {
+		return nil, err
 	}
-	var end checkpointEnd
-	if err := json.Unmarshal(last, &end); err != nil {
-		return nil, fmt.Errorf("decode checkpoint: last line: %w", err)
+	if _, err := r.Seek(0, io.SeekStart); err != nil {
+		return nil, fmt.Errorf("read checkpoint: %w", err)
 	}
-	if want := fmt.Sprintf("%016x", sum); end.Checksum != want || end.Positions != len(c.positions) {
-		return nil, fmt.Errorf("check checkpoint: checksum %q over %d positions, want %q over %d",
-			end.Checksum, end.Positions, want, len(c.positions))
+	c := checkpoint{names: map[string]string{}}
+	if positions > 0 {
+		c.positions = make([]source.Position, 0, positions)
 	}
+	err = eachLine(r, func(n int, line []byte) error {
+		if n > positions {
+			return nil // the end
+		}
+		return c.line(n, line)
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(c.positions) != positions {
+		return nil, fmt.Errorf("read checkpoint: it has %d positions now, and had %d", len(c.positions), positions)
+	}
+	c.names = nil
 	return &c, nil
 }
 
-// line takes the line of number n, which is not the last; -1 stands for none.
-func (c *checkpoint) line(n int, line []byte) error {
-	if n < 0 {
+// checkCheckpoint says how many positions a checkpoint has, or what is wrong with it.
+func checkCheckpoint(r io.Reader) (int, error) {
+	table := crc64.MakeTable(crc64.ECMA)
+	var last []byte // the line that was read last, without its checksum yet
+	var sum uint64
+	lines := 0
+	err := eachLine(r, func(n int, line []byte) error {
+		sum, lines = crc64.Update(sum, table, last), n+1
+		last = append(last[:0], line...)
 		return nil
+	})
+	if err != nil {
+		return 0, err
 	}
+	var end checkpointEnd
+	if err := json.Unmarshal(last, &end); err != nil {
+		return 0, fmt.Errorf("decode checkpoint: last line: %w", err)
+	}
+	if want := fmt.Sprintf("%016x", sum); end.Checksum != want || end.Positions != lines-2 {
+		return 0, fmt.Errorf("check checkpoint: checksum %q over %d positions, want %q over %d",
+			end.Checksum, end.Positions, want, lines-2)
+	}
+	return end.Positions, nil
+}
+
+// eachLine calls do with each line and its number, the first being 0. The line is valid until do returns.
+func eachLine(r io.Reader, do func(n int, line []byte) error) error {
+	in := bufio.NewReader(io.LimitReader(r, maxCheckpoint+1))
+	var line []byte
+	size := 0
+	for n := 0; ; n++ {
+		line = line[:0]
+		err := bufio.ErrBufferFull
+		for errors.Is(err, bufio.ErrBufferFull) {
+			var part []byte
+			part, err = in.ReadSlice('\n')
+			line = append(line, part...)
+		}
+		if size += len(line); size > maxCheckpoint {
+			return errCheckpointSize
+		}
+		if errors.Is(err, io.EOF) && len(line) == 0 {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read checkpoint: line %d: %w", n+1, err)
+		}
+		if err := do(n, line); err != nil {
+			return fmt.Errorf("decode checkpoint: line %d: %w", n+1, err)
+		}
+	}
+}
+
+// line takes the line of number n, which is not the last.
+func (c *checkpoint) line(n int, line []byte) error {
 	if n == 0 {
 		if err := json.Unmarshal(line, &c.head); err != nil {
 			return err
@@ -181,6 +227,12 @@ func (c *checkpoint) line(n int, line []byte) error {
 	if one.RawPath != nil {
 		one.Path = string(bytes.Clone(one.RawPath))
 	}
+	name, ok := c.names[one.Source]
+	if !ok {
+		name = one.Source
+		c.names[name] = name
+	}
+	one.Source = name
 	c.positions = append(c.positions, one.Position)
 	return nil
 }

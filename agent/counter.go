@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"maps"
+	"os"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
@@ -28,6 +29,10 @@ const (
 	checkpointRate = 256 << 10
 	// maxRestored bounds the sources whose counts are taken from a checkpoint.
 	maxRestored = 1000
+	// manyPositions is from how many positions on, which are held while a reader goes on from them, garbage is collected
+	// after a growth of collectOften percent: they are a large part of all that the agent ever holds.
+	manyPositions = 20_000
+	collectOften  = 15
 )
 
 // counter counts the lines, bytes and levels of every source by byte scan. It goes on where the checkpoint of an
@@ -135,6 +140,10 @@ func (c *counter) open(ctx context.Context) error {
 	switch {
 	case err == nil:
 		c.restore(cp.head.Counts)
+		if len(cp.positions) > manyPositions && os.Getenv("GOGC") == "" {
+			defer debug.FreeOSMemory() // once the positions are let go, before anything else needs memory
+			defer debug.SetGCPercent(debug.SetGCPercent(collectOften))
+		}
 		if start.Resume, err = c.resume(ctx, cp); err != nil {
 			return err
 		}
