@@ -25,6 +25,9 @@ const agentName = "bench"
 // serverLimit bounds how long the server may take to be ready.
 const serverLimit = 20 * time.Second
 
+// stopLimit bounds how long the server may take to notice that the agent is gone.
+const stopLimit = 60 * time.Second
+
 // Fleet is a server, with an agent once it was started, and the folder of both.
 type Fleet struct {
 	// Dir is the folder, which Close removes; Spile is the program.
@@ -87,10 +90,32 @@ func (f *Fleet) StartAgent(glob string, limit time.Duration, wrapper ...string) 
 	if pid, err = f.start(args[0], args[1:]...); err != nil {
 		return 0, err
 	}
-	return pid, f.wait(limit, func() bool {
-		var a struct{ Status string }
-		return f.Get("/api/v1/agents/"+agentName, &a) == nil && a.Status == "online"
-	})
+	return pid, f.wait(limit, f.online)
+}
+
+// StopAgent ends the process that StartAgent returned, as a service manager does, and waits for it.
+func (f *Fleet) StopAgent(pid int) error {
+	for i, p := range f.procs {
+		if p.Process.Pid != pid {
+			continue
+		}
+		if err := p.Process.Signal(syscall.SIGTERM); err != nil {
+			return err
+		}
+		err := p.Wait()
+		f.procs = append(f.procs[:i], f.procs[i+1:]...)
+		if err != nil {
+			return fmt.Errorf("stop agent: %w", err)
+		}
+		return f.wait(stopLimit, func() bool { return !f.online() })
+	}
+	return fmt.Errorf("stop agent: no process %d", pid)
+}
+
+// online says whether the server has the agent.
+func (f *Fleet) online() bool {
+	var a struct{ Status string }
+	return f.Get("/api/v1/agents/"+agentName, &a) == nil && a.Status == "online"
 }
 
 // start starts one process and returns its id.

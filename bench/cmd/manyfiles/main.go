@@ -24,6 +24,7 @@ type settings struct {
 	rate           int
 	busy           time.Duration
 	session        bool
+	restart        bool
 }
 
 func main() {
@@ -40,6 +41,7 @@ func main() {
 	flag.IntVar(&s.rate, "rate", 0, "lines a second over all files in a last run; 0 leaves it out")
 	flag.DurationVar(&s.busy, "busy", 30*time.Second, "how long that run writes")
 	flag.BoolVar(&s.session, "session", false, "a session streams the lines of the last run")
+	flag.BoolVar(&s.restart, "restart", true, "the agent is restarted at the end, and goes on from its checkpoint")
 	flag.Parse()
 	if err := run(s); err != nil {
 		fmt.Fprintln(os.Stderr, "manyfiles:", err)
@@ -80,7 +82,12 @@ func run(s settings) error {
 			len(d), s.probes, ms(d.at(0.5)), ms(d.at(1)))
 	}
 	if s.rate > 0 {
-		return f.busy(context.Background(), &s, row)
+		if err := f.busy(context.Background(), &s, row); err != nil {
+			return err
+		}
+	}
+	if s.restart {
+		return f.restart(&s, row)
 	}
 	return nil
 }

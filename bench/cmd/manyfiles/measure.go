@@ -218,6 +218,27 @@ func (f *crowd) busy(ctx context.Context, s *settings, row func(name, form strin
 	return nil
 }
 
+// restart ends the agent, starts it again from its checkpoint, and tells what that takes.
+func (f *crowd) restart(s *settings, row func(name, form string, args ...any)) error {
+	began := time.Now()
+	if err := f.StopAgent(f.agent); err != nil {
+		return err
+	}
+	row("restart: time to stop", "%.2f s", time.Since(began).Seconds())
+	if err := f.startAgent(s); err != nil {
+		return err
+	}
+	row("restart: start to online", "%.2f s", f.online.Seconds())
+	time.Sleep(s.settle)
+	u, err := f.usage()
+	if err != nil {
+		return err
+	}
+	row("restart: RSS, PSS, most", "%.1f, %.1f, %.1f MiB", u.rss, u.pss, u.peak)
+	row("restart: processor time", "%.2f s", u.cpu.Seconds())
+	return nil
+}
+
 // write appends lines to all files in turn and returns how many.
 func (f *crowd) write(s *settings) (int, error) {
 	const perSecond = 100
