@@ -1,3 +1,4 @@
+import { errorOf } from "./error.js";
 import { Feed } from "./feed.js";
 import { Http } from "./http.js";
 import { Ladder } from "./ladder.js";
@@ -10,6 +11,14 @@ import type {
 
 /** For how long a stream tries to return when nothing is said, in seconds. */
 const MAX_OFFLINE = 30;
+
+/** Refuses what has no meaning here: without types a misspelt filter would let everything pass in silence. */
+function refuseOthers(where: string, others: object): void {
+  const [key] = Object.keys(others);
+  if (key === undefined) return;
+  const [name, why] = [`${where}${key}`, "is not an option"];
+  throw errorOf("validation_error", `${name}: ${why}`, { details: { [name]: why } });
+}
 
 /** Speaks to one server: the fleet, sessions, and their streams. */
 export class SpileClient {
@@ -35,8 +44,12 @@ export class SpileClient {
 
   /** Starts a session and watches it from its beginning. */
   async startStream(options: StartOptions): Promise<Stream> {
-    const { agentId, agents, timeout, filters = {}, since, tail, context, mode, raw, reason, events, signal } = options;
-    const { level, minLevel, source, pattern, scope } = filters;
+    const {
+      agentId, agents, timeout, filters = {}, since, tail, context, mode, raw, reason, events, signal, ...others
+    } = options;
+    const { level, minLevel, source, pattern, scope, ...otherFilters } = filters;
+    refuseOthers("", others);
+    refuseOthers("filters.", otherFilters);
     const started = await this.#http.json<StartResponse>({
       method: "POST", path: "/stream/start", signal,
       body: {

@@ -137,6 +137,19 @@ describe("a real server refuses", () => {
     });
   });
 
+  for (const [name, options, field] of [
+    ["a misspelt filter", { agentId: "a", filters: { min_level: "error" } }, "filters.min_level"],
+    ["a misspelt option", { agentId: "a", timeout_seconds: 60 }, "timeout_seconds"],
+  ] as [string, object, string][]) {
+    test(`${name} is refused and opens nothing`, async () => {
+      await assert.rejects(client.startStream(options), (error: SpileError) => {
+        assert.equal(error.code, "validation_error");
+        assert.deepEqual(Object.keys(error.details), [field]);
+        return true;
+      });
+    });
+  }
+
   test("every way says the same of an ended session and a bad token", async () => {
     for (const transport of ["websocket", "sse"] as const) {
       const only = fleet.client({ transports: [transport] });
