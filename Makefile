@@ -1,9 +1,9 @@
 # What the targets do is in ci/; `make help` lists them.
-.PHONY: help build test race lint fmt gen bench soak check
+.PHONY: help build test race e2e lint fmt gen bench soak check
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 build: ## build bin/spile
 	go build -trimpath -o bin/spile ./cmd/spile
@@ -13,6 +13,9 @@ test: ## run the tests (needs Go alone)
 
 race: ## run the tests of every module under the race detector
 	ci/test.sh -race
+
+e2e: ## run the checks and the flows of the page in a real browser
+	ci/page.sh
 
 lint: ## check format, vet and the linters
 	ci/lint.sh
