@@ -33,7 +33,8 @@ var loginTemplate = template.Must(template.New("login").Parse(`<!doctype html>
 <p><label>Login code <input name="code" value="{{.Code}}" autocomplete="off" spellcheck="false" required></label></p>
 <p><button type="submit">Sign in</button></p>
 </form>
-<p>A code is good for one login. The terminal of the server prints a new one.</p>
+<p>A code is good for one login. <code>spile demo</code> prints another when Enter is pressed, <code>spile serve</code>
+when it starts. Who is logged in already, or has a token, goes <a href="./">to the page</a>.</p>
 </main>
 </body>
 </html>
