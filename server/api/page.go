@@ -23,6 +23,7 @@ var loginTemplate = template.Must(template.New("login").Parse(`<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>Spile: sign in</title>
+<link rel="icon" href="icon.svg" type="image/svg+xml">
 <link rel="stylesheet" href="app.css">
 </head>
 <body>
@@ -89,8 +90,12 @@ func (a *API) login(w http.ResponseWriter, r *http.Request, _ auth.Principal) er
 // page serves the page's files; everything else that no route took is not found.
 func (a *API) page(w http.ResponseWriter, r *http.Request, _ auth.Principal) error {
 	name := strings.TrimPrefix(r.URL.Path, "/")
-	if name == "" {
+	switch name {
+	case "":
 		name = "index.html"
+	case "favicon.ico":
+		// Browsers ask for it unasked, beside what is no page of ours too. The type of the answer says what it is.
+		name = "icon.svg"
 	}
 	info, err := fs.Stat(a.o.Page, name)
 	if err != nil || info.IsDir() {

@@ -51,7 +51,7 @@ func newTest(t *testing.T) *API {
 		Tokens: tokens, Logins: auth.NewLogins(nil), Streams: (*hub.Hub)(nil), OpenAPI: document,
 		Link:       http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUpgradeRequired) }),
 		Metrics:    http.NotFoundHandler(),
-		Page:       fstest.MapFS{"index.html": {Data: []byte("page")}, "app.css": {}},
+		Page:       fstest.MapFS{"index.html": {Data: []byte("page")}, "app.css": {}, "icon.svg": {Data: []byte("<svg/>")}},
 		CheckEnrol: func(string) (bool, error) { return false, nil },
 		Ready:      func(context.Context) error { return nil },
 	})
@@ -190,6 +190,23 @@ func TestLoginBelowAFolder(t *testing.T) {
 	a.ServeHTTP(w, r)
 	if w.Code != http.StatusSeeOther || w.Header().Get("Location") != "./" {
 		t.Errorf("%d to %q", w.Code, w.Header().Get("Location"))
+	}
+}
+
+// TestIconNeedsNoLogin asks for the icon as a browser at /login does: by the name of the page, and by the old one.
+func TestIconNeedsNoLogin(t *testing.T) {
+	a := newTest(t)
+	w := httptest.NewRecorder()
+	a.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/login", nil))
+	if !strings.Contains(w.Body.String(), `<link rel="icon" href="icon.svg"`) {
+		t.Errorf("the login page names no icon:\n%s", w.Body)
+	}
+	for _, path := range []string{"/icon.svg", "/favicon.ico"} {
+		w := httptest.NewRecorder()
+		a.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", path, nil))
+		if w.Code != http.StatusOK || w.Body.String() != "<svg/>" || w.Header().Get("Content-Type") != "image/svg+xml" {
+			t.Errorf("%s: %d %q %s", path, w.Code, w.Header().Get("Content-Type"), w.Body)
+		}
 	}
 }
 
