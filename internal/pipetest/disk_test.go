@@ -14,6 +14,8 @@ type place struct {
 	path string // where its bytes are, empty when only open files have them
 	// held is the agent's life in which it was read, so that this life has it open; 0 for none.
 	held int
+	// copied says that its bytes are in a copy alone, which the agent need not have open before it is removed.
+	copied bool
 	// lost says that bytes were destroyed that may not have been read.
 	lost bool
 	// blank says that the agent may have known the place without a byte of it when it died: nothing tells it then from
@@ -229,7 +231,7 @@ func (d *disk) copyTruncate(l *logFile) {
 	d.must(err)
 	d.shift(l)
 	old := l.named
-	old.path = d.path(l.name + ".1")
+	old.path, old.copied = d.path(l.name+".1"), true
 	d.must(os.WriteFile(old.path, data, 0o644))
 	l.rotated = append([]*place{old}, l.rotated...)
 	d.empty(l)
@@ -317,7 +319,7 @@ func (d *disk) bereave(l *logFile) {
 // unname notes that a place has no name any more.
 func (d *disk) unname(p *place) {
 	p.path = ""
-	p.lost = p.lost || d.life == 0 || p.held != d.life
+	p.lost = p.lost || d.life == 0 || p.held != d.life || p.copied
 }
 
 // flip makes the link lead to a new file; the program follows.

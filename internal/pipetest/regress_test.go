@@ -141,6 +141,17 @@ func TestFound(t *testing.T) {
 			},
 		},
 		{
+			// A copy that is removed at once need not have been seen by anybody; what is lost with it is told.
+			name: "copy-is-removed-at-once", mode: wire.ModeComplete,
+			run: func(m *model, app, _, _ *logFile) {
+				m.write(app, 2, 20, nil)
+				m.first(2)
+				m.write(app, floodLines, floodPad, nil)
+				m.copyTruncate(app)
+				m.expire(app)
+			},
+		},
+		{
 			name: "copies-while-the-agent-returns", mode: wire.ModeComplete,
 			run: func(m *model, app, _, _ *logFile) {
 				m.write(app, 6, 20, nil)
