@@ -73,7 +73,7 @@ func (g *agentFlags) add(cmd *cobra.Command, data string) {
 	f.StringArrayVar(&g.labels, "label", nil, "key=value (repeat for more)")
 	f.StringArrayVar(&g.files, "file", nil, "[source=]glob of files that may be read (repeat for more)")
 	f.Var(&g.session, "max-session", "longest session that this agent serves (default 1h)")
-	f.IntVar(&g.file.MaxRate, "max-rate", 0, "most events a second of one session (default no limit)")
+	f.Var(whole[int]{to: &g.file.MaxRate}, "max-rate", "most events a second of one session (default no limit)")
 	g.log.add(f)
 	for _, name := range []string{"config", "server", "enrol-token-file", "data", "name", "max-session", "max-rate"} {
 		fromEnv(f, name, "SPILE_"+strings.ToUpper(strings.ReplaceAll(name, "-", "_")))

@@ -28,10 +28,15 @@ func (c *lineCount) String() string {
 func (c *lineCount) Set(text string) error {
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 0 || n > wire.MaxContext {
-		return fmt.Errorf("must be a whole number from 0 to %d", wire.MaxContext)
+		return fmt.Errorf("%q must be %s", text, c.allowed())
 	}
 	c.n, c.given = n, true
 	return nil
+}
+
+// allowed says which values are.
+func (c *lineCount) allowed() string {
+	return fmt.Sprintf("a whole number from 0 to %d", wire.MaxContext)
 }
 
 // Type names the form in help texts.

@@ -50,6 +50,7 @@ numbers and accounts of a session did not add up.`
 // canaryCommand is spile canary.
 func (a *app) canaryCommand() *cobra.Command {
 	flags := &canaryFlags{
+		rate:   canaryRate,
 		report: seconds(canaryReport), settle: seconds(canarySettle), timeout: seconds(canaryTimeout),
 	}
 	cmd := &cobra.Command{
@@ -75,25 +76,20 @@ func (c *canaryFlags) add(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&c.agent, "agent", "", "agent that follows the file (default the only one that is online)")
 	f.StringVar(&c.file, "file", "", "file to write, which the agent must follow")
-	f.Float64Var(&c.rate, "rate", canaryRate, "lines a second")
+	f.Var(rate{&c.rate, canaryMaxRate}, "rate", "lines a second")
 	f.StringVar(&c.listen, "listen", "", "address to serve /metrics at (default none)")
 	f.Var(&c.report, "report", "how often to print the counts")
 	f.Var(&c.settle, "settle", "how long the last lines may take")
-	f.Var(&c.timeout, "timeout", "length of a session, at most 1h; the next one begins at half of it")
+	f.Var(within{&c.timeout, canaryMinTimeout, wire.MaxTimeout}, "timeout",
+		"length of a session, at most 1h; the next one begins at half of it")
 	f.Var(&c.duration, "for", "stop after this long")
 	f.BoolVarP(&c.quiet, "quiet", "q", false, "no notices but errors")
 }
 
 // check refuses what cannot work before anything is asked of the server.
 func (c *canaryFlags) check() error {
-	timeout := time.Duration(c.timeout)
-	switch {
-	case c.file == "":
+	if c.file == "" {
 		return usageError("for example --file /var/log/canary.log", "--file: name the file to write")
-	case !(c.rate > 0 && c.rate <= canaryMaxRate):
-		return usageError("", "--rate: %v must be more than 0 and at most %d", c.rate, canaryMaxRate)
-	case timeout < canaryMinTimeout || timeout > wire.MaxTimeout:
-		return usageError("", "--timeout: %v must be between %v and %v", timeout, canaryMinTimeout, wire.MaxTimeout)
 	}
 	return nil
 }

@@ -47,9 +47,6 @@ func (a *app) doctorCommand() *cobra.Command {
 			if flags.output != outputText && flags.output != outputJSON {
 				return usageError("", "-o: %q must be text or json", flags.output)
 			}
-			if time.Duration(flags.idle) > wire.MaxBeaconTime {
-				return usageError("", "--idle: %v must be at most %v", flags.idle.String(), wire.MaxBeaconTime)
-			}
 			c, err := a.client(cmd, &flags.connection)
 			if err != nil {
 				return err
@@ -59,7 +56,8 @@ func (a *app) doctorCommand() *cobra.Command {
 	}
 	flags.connection.add(cmd)
 	cmd.Flags().StringVarP(&flags.output, "output", "o", outputText, "text or json")
-	cmd.Flags().Var(&flags.idle, "idle", "also look whether a stream lives this long on heartbeats, at most 2m")
+	cmd.Flags().Var(within{&flags.idle, 0, wire.MaxBeaconTime}, "idle",
+		"also look whether a stream lives this long on heartbeats, at most 2m")
 	return cmd
 }
 

@@ -1,10 +1,8 @@
 package cli
 
 import (
-	"fmt"
-	"math"
+	"errors"
 	"os"
-	"strconv"
 	"strings"
 	"time"
 
@@ -41,7 +39,10 @@ func (a *app) readEnv(cmd *cobra.Command) error {
 			return
 		}
 		if err := cmd.Flags().Set(f.Name, value); err != nil {
-			failed = usageError("see "+cmd.CommandPath()+" --help", "%s: %v", names[0], err)
+			if invalid := (*pflag.InvalidValueError)(nil); errors.As(err, &invalid) {
+				err = wrongValue(invalid)
+			}
+			failed = usageError("see "+cmd.CommandPath()+" --help", "%s: %w", names[0], err)
 		}
 	})
 	return failed
@@ -65,24 +66,11 @@ func (s *seconds) Set(text string) error {
 	return err
 }
 
+// allowed says which values are.
+func (s *seconds) allowed() string { return anyLength }
+
 // Type names the form in help texts.
 func (s *seconds) Type() string { return "duration" }
-
-// parseSeconds reads a Go duration or a bare number of seconds. It must be more than zero.
-func parseSeconds(text string) (time.Duration, error) {
-	d, err := time.ParseDuration(text)
-	if n, numErr := strconv.ParseFloat(text, 64); numErr == nil {
-		err = nil
-		// What does not fit, and what is no number, stays zero and is refused.
-		if n > 0 && n < float64(math.MaxInt64/time.Second) {
-			d = time.Duration(n * float64(time.Second))
-		}
-	}
-	if err != nil || d <= 0 {
-		return 0, fmt.Errorf("%q must be a length of time such as 90s, 10m, 1h30m or a number of seconds", text)
-	}
-	return d, nil
-}
 
 // defaultServer is where a server listens that was told nothing else.
 const defaultServer = "http://127.0.0.1:7800"

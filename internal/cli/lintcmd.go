@@ -46,7 +46,7 @@ It ends with 1 where a finding is as grave as --fail-on says, and with 2 where i
 
 // lintCommand is spile lint.
 func (a *app) lintCommand() *cobra.Command {
-	flags := &lintFlags{}
+	flags := &lintFlags{max: defaultMaxFindings}
 	cmd := &cobra.Command{
 		Use:   "lint FILE|-...",
 		Short: "Check logs by the conventions of event names and fields",
@@ -89,7 +89,7 @@ func (l *lintFlags) add(cmd *cobra.Command) {
 	f.StringVar(&l.severity, "severity", convention.Warning.String(), "report from this severity on: info, warning, error")
 	f.StringVar(&l.failOn, "fail-on", convention.Error.String(), "end with 1 from this severity on, or never")
 	f.StringVarP(&l.output, "output", "o", outputPretty, "pretty, or json for one object a line")
-	f.IntVar(&l.max, "max", defaultMaxFindings, "print so many findings one by one, 0 for all")
+	f.Var(whole[int]{to: &l.max}, "max", "print so many findings one by one, 0 for all")
 	f.BoolVar(&l.repeats, "repeats", false, "print a finding again for each record that has it")
 	f.BoolVar(&l.summary, "summary", false, "print no findings, only the summary")
 	severities := []string{convention.Info.String(), convention.Warning.String(), convention.Error.String()}
@@ -118,9 +118,6 @@ func (l *lintFlags) settle() (severity, failOn convention.Severity, err error) {
 	}
 	if l.output != outputPretty && l.output != outputJSON {
 		return 0, 0, usageError("", "-o: %q must be pretty or json", l.output)
-	}
-	if l.max < 0 {
-		return 0, 0, usageError("", "--max: %d must be at least 0", l.max)
 	}
 	return severity, failOn, nil
 }

@@ -91,6 +91,7 @@ func (a *app) root() *cobra.Command {
 	root.AddCommand(a.tailCommand(), a.agentsCommand(), a.sessionsCommand(), a.doctorCommand(), a.canaryCommand(),
 		a.lintCommand(), a.manCommand(), a.versionCommand())
 	root.AddCommand(a.serviceCommands()...)
+	root.SetFlagErrorFunc(flagError)
 	a.wrap(root)
 	askForShell(root)
 	return root

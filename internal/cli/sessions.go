@@ -143,7 +143,7 @@ func (a *app) sessionsExtend() *cobra.Command {
 	}
 	cmd.ValidArgsFunction = oneWord(a.completeSessions(conn))
 	conn.add(cmd)
-	cmd.Flags().Var(&timeout, "timeout", "remaining length, at most 1h")
+	cmd.Flags().Var(within{&timeout, 0, wire.MaxTimeout}, "timeout", "remaining length, at most 1h")
 	return cmd
 }
 

@@ -173,9 +173,9 @@ func TestTailExitStatus(t *testing.T) {
 		{name: "session-and-agent", args: []string{"--session", "s", "web-1"}, exit: wire.ExitUsage, says: "exclude"},
 		{name: "bad-mode", args: []string{"--mode", "fast"}, exit: wire.ExitUsage, says: "must be live or complete"},
 		{name: "bad-scope", args: []string{"--scope", "user"}, exit: wire.ExitUsage, says: "must be key:value"},
-		{name: "bad-length", args: []string{"--timeout", "2h"}, exit: wire.ExitUsage, says: "must be at most 1h0m0s"},
+		{name: "bad-length", args: []string{"--timeout", "2h"}, exit: wire.ExitUsage, says: `"2h" must be a length of time of at most 1h`},
 		{name: "bad-since", args: []string{"--since", "noon"}, exit: wire.ExitUsage, says: "--since"},
-		{name: "too-many-lines", args: []string{"-n", "1000000"}, exit: wire.ExitUsage, says: "between 0 and 100000"},
+		{name: "too-many-lines", args: []string{"-n", "1000000"}, exit: wire.ExitUsage, says: "a whole number from 0 to 100000"},
 		{name: "no-token-file", args: []string{"--token-file", "/nowhere"}, exit: wire.ExitUsage, says: "read token"},
 		{name: "unknown-flag", args: []string{"--colour"}, exit: wire.ExitUsage, says: "unknown flag: --colour"},
 	}

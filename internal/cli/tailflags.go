@@ -82,16 +82,16 @@ func (t *tailFlags) add(cmd *cobra.Command) {
 	f.StringVar(&t.filters.Pattern, "pattern", "", "regular expression (RE2) that a line must hold")
 	f.StringArrayVar(&t.scopes, "scope", nil, "key:value that the metadata must hold (repeat: all of them)")
 	f.StringVar(&t.mode, "mode", "", "live keeps up with now, complete loses nothing (default live)")
-	f.Var(&t.timeout, "timeout", "length of the session, at most 1h (default 5m)")
-	f.Var(&t.duration, "for", "stop after this long")
-	f.IntVarP(&t.tail, "lines", "n", 0, "begin with the last so many matching lines")
+	f.Var(within{&t.timeout, 0, wire.MaxTimeout}, "timeout", "length of the session, at most 1h (default 5m)")
+	f.Var(within{&t.duration, 0, wire.MaxTimeout}, "for", "stop after this long, at most 1h")
+	f.VarP(whole[int]{&t.tail, wire.MaxHistory}, "lines", "n", "begin with the last so many matching lines")
 	t.around.add(f)
 	f.StringVar(&t.since, "since", "", "begin this long ago, or at a time such as 2024-01-15T10:00:00Z")
 	f.StringVarP(&t.output, "output", "o", outputPretty, "pretty, json, logfmt, text, csv, raw or a pattern")
 	f.StringSliceVar(&t.columns, "columns", nil, "what to show, such as time,level,message,user_id")
 	f.StringVar(&t.until, "until", "", "stop after the first line that matches this expression (RE2)")
 	f.StringVar(&t.failOn, "fail-on", "", "stop with status 6 after the first line that matches this expression (RE2)")
-	f.Uint64Var(&t.expect, "expect", 0, "stop after this many lines; status 5 if fewer come")
+	f.Var(whole[uint64]{to: &t.expect}, "expect", "stop after this many lines; status 5 if fewer come")
 	f.StringVar(&t.session, "session", "", "join this session and leave it open")
 	f.StringVar(&t.reason, "reason", "", "why, for the record")
 	f.BoolVarP(&t.quiet, "quiet", "q", false, "no notices but gaps and errors")
@@ -143,9 +143,6 @@ func (t *tailFlags) request() (wire.StartRequest, error) {
 	default:
 		return req, usageError("", "--mode: %q must be live or complete", t.mode)
 	}
-	if t.tail < 0 || t.tail > wire.MaxHistory {
-		return req, usageError("", "-n: %d must be between 0 and %d", t.tail, wire.MaxHistory)
-	}
 	for _, scope := range t.scopes {
 		if key, _, ok := strings.Cut(scope, ":"); !ok || key == "" {
 			return req, usageError("", "--scope: %q must be key:value", scope)
@@ -163,13 +160,6 @@ func (t *tailFlags) lengths(req *wire.StartRequest) error {
 	timeout := time.Duration(t.timeout)
 	if timeout == 0 && t.duration > 0 {
 		timeout = min(time.Duration(t.duration)+forMargin, wire.MaxTimeout)
-	}
-	if timeout > wire.MaxTimeout {
-		return usageError("extend a session with spile sessions extend", "--timeout: %v must be at most %v", timeout,
-			wire.MaxTimeout)
-	}
-	if time.Duration(t.duration) > wire.MaxTimeout {
-		return usageError("", "--for: %v must be at most %v", t.duration.String(), wire.MaxTimeout)
 	}
 	if timeout > 0 {
 		whole := int((timeout + time.Second - 1) / time.Second)
