@@ -79,7 +79,7 @@ func (a *app) root() *cobra.Command {
 		Args:          cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usageError("see spile --help", "unknown command %q", args[0])
+				return usageError(didYouMean(cmd, args[0]), "unknown command %q", args[0])
 			}
 			return cmd.Help()
 		},
@@ -95,6 +95,19 @@ func (a *app) root() *cobra.Command {
 	a.wrap(root)
 	askForShell(root)
 	return root
+}
+
+// maxTypos is how many letters may be wrong in a word that is taken for a command's name.
+const maxTypos = 2
+
+// didYouMean is the hint at the commands below cmd that word is nearly the name of, else at the help.
+func didYouMean(cmd *cobra.Command, word string) string {
+	cmd.SuggestionsMinimumDistance = maxTypos
+	hint := "see spile --help"
+	if near := cmd.SuggestionsFor(word); len(near) > 0 {
+		return "did you mean " + strings.Join(near, " or ") + "? " + hint
+	}
+	return hint
 }
 
 // readerGone reports whether err says that nobody reads the output any more, as behind head -1: a clean end. A broken

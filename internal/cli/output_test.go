@@ -200,3 +200,17 @@ func FuzzOutputNeverCommandsTheTerminal(f *testing.F) {
 		}
 	})
 }
+
+// TestPatternKnowsItsWords holds the words that a refusal lists to those that a pattern takes.
+func TestPatternKnowsItsWords(t *testing.T) {
+	for _, name := range ownColumns() {
+		if _, err := newPatternPrinter("<$"+name+">", nil, time.UTC); err != nil {
+			t.Errorf("$%s is listed and refused: %v", name, err)
+		}
+	}
+	_, err := newPatternPrinter("$agent $nope", nil, time.UTC)
+	if err == nil || !strings.HasSuffix(err.Error(), `"$nope" is no word of a pattern: must be one of `+
+		"$time, $date, $level, $agent, $node, $source, $message, $metadata") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/spilelog/spile/event"
@@ -60,7 +62,7 @@ func newPatternPrinter(text string, columns []column, zone *time.Location) (*pat
 		options.Pattern = between
 		one, err := format.NewPattern(options)
 		if err != nil {
-			return fmt.Errorf("-o: %w (and of a stream also $source and $agent)", err)
+			return patternError(err)
 		}
 		p.parts = append(p.parts, patternPart{format: one})
 		return nil
@@ -73,6 +75,19 @@ func newPatternPrinter(text string, columns []column, zone *time.Location) (*pat
 		p.parts, from = append(p.parts, patternPart{own: text[at[0]:at[1]]}), at[1]
 	}
 	return p, add(text[from:])
+}
+
+// patternError says of a pattern that cannot be which words it may have.
+func patternError(err error) error {
+	wrong := (*format.PatternError)(nil)
+	if !errors.As(err, &wrong) {
+		return fmt.Errorf("-o: %w", err)
+	}
+	words := make([]string, 0, len(ownColumns()))
+	for _, name := range ownColumns() {
+		words = append(words, "$"+name)
+	}
+	return fmt.Errorf("-o: %q is no word of a pattern: must be one of %s", "$"+wrong.Name, strings.Join(words, ", "))
 }
 
 func (p *patternPrinter) append(dst []byte, s *view, log *wire.Log) []byte {
