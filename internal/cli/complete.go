@@ -77,6 +77,29 @@ func oneWord(complete cobra.CompletionFunc) cobra.CompletionFunc {
 	}
 }
 
+// completeWord completes a flag that takes one of words.
+func completeWord(words []string) cobra.CompletionFunc {
+	return cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)
+}
+
+// completeList completes a flag that takes some of words with commas between them: the last one that was begun, with
+// those before it, since shells take the whole list for one word. No space follows, for a comma may.
+func completeList(words []string) cobra.CompletionFunc {
+	return func(_ *cobra.Command, _ []string, begun string) (found []string, _ cobra.ShellCompDirective) {
+		before, last := "", begun
+		if at := strings.LastIndexByte(begun, ','); at >= 0 {
+			before, last = begun[:at+1], begun[at+1:]
+		}
+		given := strings.Split(before, ",")
+		for _, word := range words {
+			if strings.HasPrefix(word, last) && !slices.Contains(given, word) {
+				found = append(found, before+word)
+			}
+		}
+		return found, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+	}
+}
+
 // askForShell makes spile completion fail without a shell that it knows: a help text is nothing to complete with, and
 // would be installed in silence.
 func askForShell(root *cobra.Command) {

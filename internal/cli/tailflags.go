@@ -99,12 +99,13 @@ func (t *tailFlags) add(cmd *cobra.Command) {
 	f.Var(&t.transports, "transport", "ways to try: auto, or some of websocket, sse, poll")
 	fromEnv(f, "output", "SPILE_OUTPUT")
 	fromEnv(f, "transport", "SPILE_TRANSPORT")
-	for name, words := range map[string][]string{
-		"level": levelWords(), "min-level": levelWords(), "output": outputNames(),
-		"mode": {string(wire.ModeLive), string(wire.ModeComplete)}, "columns": ownColumns(),
+	for name, complete := range map[string]cobra.CompletionFunc{
+		"level": completeList(levelWords()), "columns": completeList(ownColumns()),
+		"min-level": completeWord(levelWords()), "output": completeWord(outputNames()),
+		"mode": completeWord([]string{string(wire.ModeLive), string(wire.ModeComplete)}),
 	} {
 		// The only error is that of a flag that does not exist.
-		_ = cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
+		_ = cmd.RegisterFlagCompletionFunc(name, complete)
 	}
 	cmd.MarkFlagsMutuallyExclusive("level", "min-level")
 	for _, name := range []string{
