@@ -18,6 +18,8 @@ type notices struct {
 	colour bool
 	quiet  bool
 	names  map[string]string
+	// over is when --for is over, zero without it. Of a lease that ends later nothing is told: it is stopped before.
+	over time.Time
 	// lines counts the printed log frames, gapped the events that gaps announced, gappedBytes their bytes.
 	lines, gapped, gappedBytes uint64
 
@@ -45,8 +47,8 @@ func (n *notices) urgent(format string, args ...any) {
 	_, _ = n.out.Write(append(line, '\n'))
 }
 
-// opened tells which session is printed.
-func (n *notices) opened(s *wire.Session, own bool) {
+// opened tells which session is printed. A length that is not 0 is that of --for, where the lease is longer.
+func (n *notices) opened(s *wire.Session, own bool, length time.Duration) {
 	verb := "joined"
 	if own {
 		verb = "started"
@@ -55,7 +57,11 @@ func (n *notices) opened(s *wire.Session, own bool) {
 	for i, agent := range s.Agents {
 		names[i] = agent.Name
 	}
-	n.say("session %s %s on %s, ends at %s", s.ID, verb, strings.Join(names, ", "), n.clock(s.ExpiresAt))
+	end := "ends at " + n.clock(s.ExpiresAt)
+	if length > 0 {
+		end = "for " + short(length)
+	}
+	n.say("session %s %s on %s, %s", s.ID, verb, strings.Join(names, ", "), end)
 }
 
 // clock is a time of day for people.
@@ -88,7 +94,7 @@ func (n *notices) control(c *wire.Control) {
 	case wire.EventError:
 		n.urgent("error: %s", c.Message)
 	case wire.EventSessionEnding:
-		if c.SecondsRemaining != nil {
+		if c.SecondsRemaining != nil && n.endsFirst(time.Duration(*c.SecondsRemaining)*time.Second) {
 			n.say("session ends in %d s (%s)", *c.SecondsRemaining, c.Reason)
 		}
 	case wire.EventSessionExtended:
@@ -110,6 +116,11 @@ func (n *notices) control(c *wire.Control) {
 	case wire.EventSessionEnded:
 		n.end(c)
 	}
+}
+
+// endsFirst says whether a lease that has left to go ends before --for is over.
+func (n *notices) endsFirst(left time.Duration) bool {
+	return n.over.IsZero() || left < time.Until(n.over)
 }
 
 // gap tells counted loss.

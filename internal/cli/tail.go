@@ -160,7 +160,10 @@ func (t *tailing) run(ctx context.Context) (err error) {
 		t.output.names[agent.ID] = agent.Name
 	}
 	t.notices.names = t.output.names
-	t.notices.opened(t.session, t.own)
+	t.notices.opened(t.session, t.own, t.flags.outlived())
+	if t.flags.duration > 0 {
+		t.notices.over = time.Now().Add(time.Duration(t.flags.duration))
+	}
 	// Reading outlives ctx, so that the end of a stopped session, with its accounts, is still read.
 	reading, stopReading := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopReading()

@@ -156,6 +156,14 @@ func (t *tailFlags) request() (wire.StartRequest, error) {
 	return req, nil
 }
 
+// outlived is the length of --for if the session that the flags ask for is longer, else 0.
+func (t *tailFlags) outlived() time.Duration {
+	if t.session != "" || t.timeout > 0 && t.timeout <= t.duration {
+		return 0
+	}
+	return time.Duration(t.duration)
+}
+
 // lengths fills in the request's lengths of time.
 func (t *tailFlags) lengths(req *wire.StartRequest) error {
 	timeout := time.Duration(t.timeout)
