@@ -5,6 +5,8 @@ import { file, fleet, messages, number, page, received, scene, stream, writeAndS
 
 scene();
 
+const lineOf = (text: string | undefined | null) => Number(/\d+$/.exec(text ?? '')?.[0] ?? -100);
+
 describe('live view', () => {
   it('pauses with a count and resumes with exactly what was missed', async () => {
     await stream();
@@ -26,6 +28,70 @@ describe('live view', () => {
     expect(all).toEqual(['before', ...Array.from({ length: 40 }, (_, i) => `missed ${i}`)]);
     await page.keyboard.press('Home');
     await page.getByText('From here on: 40 events that came while paused').waitFor();
+  });
+
+  it('is still paused after a reload, at the same place and with the same count', async () => {
+    await stream('agent=web-1&agent=web-2&agent=db-1');
+    await writeAndSee(
+      'web-1',
+      Array.from({ length: 200 }, (_, i) => shopLine(i, { msg: `shown ${i}` })),
+    );
+    await page.keyboard.press('p');
+    await page.locator('.list').evaluate((list) => {
+      list.scrollTop = 1200;
+    });
+    const first = () =>
+      page.locator('.list').evaluate((list) => {
+        const edge = list.getBoundingClientRect().top;
+        const rows = [...list.querySelectorAll('.row')].map((row) => ({
+          top: row.getBoundingClientRect().top,
+          text: row.querySelector('.message')?.textContent,
+        }));
+        return rows.filter((row) => row.top >= edge - 1).sort((a, b) => a.top - b.top)[0]?.text;
+      });
+    await until('the list has moved', async () => !(await messages()).includes('shown 199'));
+    const stood = await first();
+    // One has spoken before, the other has not.
+    fleet.write(
+      'web-1',
+      'shop',
+      Array.from({ length: 30 }, (_, i) => shopLine(i, { msg: `missed ${i}` })),
+    );
+    fleet.write(
+      'web-2',
+      'shop',
+      Array.from({ length: 10 }, (_, i) => shopLine(i, { msg: `missed too ${i}` })),
+    );
+    const unseen = number('[data-unseen]', 'data-unseen');
+    await until('40 are unseen', async () => (await unseen()) === 40);
+    for (let again = 0; again < 2; again++) {
+      await page.reload();
+      await until('40 are unseen again', async () => (await unseen()) === 40);
+      await until('the list stands where it stood', async () => Math.abs(lineOf(await first()) - lineOf(stood)) <= 1);
+      expect((await messages()).some((m) => m.startsWith('missed'))).toBe(false);
+    }
+    await page.keyboard.press('p');
+    await until('all are received', async () => (await received()) === 240);
+    const all = (await file('NDJSON'))
+      .trimEnd()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as { message: string }).message);
+    expect(all.slice(0, 200)).toEqual(Array.from({ length: 200 }, (_, i) => `shown ${i}`));
+    expect(all.filter((m) => m.startsWith('missed '))).toHaveLength(40);
+    await page.reload();
+    await until('it follows again', async () => (await messages()).some((m) => m.startsWith('missed')));
+    expect(await page.getByRole('button', { name: 'Pause', exact: true }).count()).toBe(1);
+  });
+
+  it('holds what came while paused over a reload when nothing was shown yet', async () => {
+    await stream();
+    await page.keyboard.press('p');
+    fleet.write('web-1', 'shop', [shopLine(1), shopLine(2)]);
+    const unseen = number('[data-unseen]', 'data-unseen');
+    await until('both are unseen', async () => (await unseen()) === 2);
+    await page.reload();
+    await until('both are unseen again', async () => (await unseen()) === 2);
+    expect(await messages()).toEqual([]);
   });
 
   it('leaves while it holds what it may, comes back to the same place, and keeps to its memory', async () => {

@@ -50,6 +50,8 @@ export class Drawn {
   /** By how much rows that left have moved the rest up, and the first row that the reader sees. */
   shifted = 0;
   topId = 0;
+  /** The row that is to be the first in sight, as before a reload; -1 for none. */
+  goal = -1;
   /** The height of an item before it is measured. */
   estimate: (item: Item) => number = () => 1;
 
@@ -101,6 +103,7 @@ export class Drawn {
 
   follow(): void {
     this.following = true;
+    this.goal = -1;
   }
 
   narrow(clauses: Clause[]): void {
@@ -145,6 +148,7 @@ export class Drawn {
 
   choose(id: number): void {
     this.active = id;
+    this.goal = -1;
     this.following = false;
     this.version += 1;
   }

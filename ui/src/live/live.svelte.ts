@@ -1,10 +1,11 @@
 import { SessionEndedError, SpileError, type Session, type SpileClient, type Stream } from '@spile/client';
 import { Ledger } from './accounts';
 import { contextText } from './context';
-import { cursorText, type Position } from './cursor';
+import { cursorText, isAt, type Position } from './cursor';
 import type { Accounts, Gap, Log } from './frames';
 import { Drawn } from './drawn.svelte';
-import { Held } from './held';
+import { Held, type Frame } from './held';
+import { Stand, type Paused } from './stand';
 import { app } from '../shell/app.svelte';
 import { clock } from '../shell/clock.svelte';
 
@@ -31,7 +32,12 @@ export class Live {
   #cursor: string | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
-  #last = new Map<string, Position>();
+  /** What was shown; and while paused after a reload, what had been shown before it. */
+  #shown = new Stand();
+  #before = new Stand();
+  /** Where the stream was when the reader paused, and the first line that was in sight before a reload. */
+  #paused: string | undefined;
+  #top: Position | undefined;
   #matched = 0;
 
   session = $state.raw<Session>()!;
@@ -111,6 +117,17 @@ export class Live {
     if (this.paused) return;
     this.paused = true;
     this.pausedBecause = because;
+    this.#paused = this.#stream?.cursor;
+  }
+
+  /** Pauses as before a reload: what had been shown is shown again, what comes after it is held. */
+  pauseAgain(was: Paused): void {
+    this.paused = true;
+    this.pausedBecause = was.because;
+    this.#shown = new Stand(was.shown);
+    this.#before = new Stand(was.shown);
+    this.#top = was.top;
+    this.drawn.following = was.top === undefined;
   }
 
   /** Draws what was held; comes back to the session if the page had left it. */
@@ -118,6 +135,8 @@ export class Live {
     if (!this.paused) return;
     this.paused = false;
     this.pausedBecause = '';
+    this.#before = new Stand();
+    this.#top = undefined;
     this.drawn.follow();
     if (this.#held.events > 0) {
       this.drawn.addNote(
@@ -125,11 +144,7 @@ export class Live {
         `From here on: ${this.#held.events.toLocaleString('en')} events that came while paused.`,
       );
     }
-    for (const frame of this.#held.take()) {
-      if ('gap' in frame) this.drawn.addGap(frame.gap);
-      else if ('log' in frame) this.drawn.addLog(frame.log);
-      else this.drawn.addNote(frame.note.tone, frame.note.text);
-    }
+    for (const frame of this.#held.take()) this.#show(frame);
     this.unseen = 0;
     this.#draw();
     if (!this.away) return;
@@ -152,14 +167,32 @@ export class Live {
 
   /** A cursor before the newest lines that are drawn, so that a reload shows them again; undefined before any came. */
   placeForReload(): string | undefined {
-    const places = new Map([...this.#last].map(([agent, last]) => [agent, { ...last }]));
+    if (this.ledger.received === 0 && this.gaps.count === 0) return undefined;
+    const places = new Map(this.#shown.positions().map((last) => [last.agent, last]));
     const { store } = this.drawn;
     for (let id = store.nextId - 1; id >= Math.max(store.firstId, store.nextId - RELOAD_LINES); id--) {
       const item = store.get(id);
       if (item?.kind === 'log')
         places.set(item.log.agent, { agent: item.log.agent, epoch: item.log.epoch, seq: item.log.seq - 1 });
     }
-    return places.size === 0 ? undefined : cursorText([...places.values()]);
+    return places.size === 0 ? this.#paused : cursorText([...places.values()]);
+  }
+
+  /** What a reload needs to pause at the same place; undefined when the reader does not pause. */
+  pausedForReload(): Paused | undefined {
+    if (!this.paused || this.phase === 'ended') return undefined;
+    const shown = this.#shown.positions();
+    const { drawn } = this;
+    let top = this.#top;
+    if (drawn.following) top = undefined;
+    else
+      for (let id = drawn.topId; id < drawn.store.nextId; id++) {
+        const item = drawn.store.get(id);
+        if (item?.kind !== 'log') continue;
+        top = { agent: item.log.agent, epoch: item.log.epoch, seq: item.log.seq };
+        break;
+      }
+    return { because: this.pausedBecause, shown, ...(top ? { top } : {}) };
   }
 
   #watch(stream: Stream): void {
@@ -200,26 +233,39 @@ export class Live {
 
   #log(stream: Stream, log: Log): void {
     if (stream !== this.#stream || !this.ledger.event(log.agent, log.epoch, log.seq)) return;
-    this.#last.set(log.agent, { agent: log.agent, epoch: log.epoch, seq: log.seq });
     if (!log.context) this.#matched += 1;
     if (!this.paused && this.drawn.crowded) this.pause('what you read here would have left the page’s memory');
-    if (!this.paused) this.drawn.addLog(log);
+    if (!this.paused || this.#before.has(log)) this.#show({ log });
     else if (!this.#held.addLog(log)) this.#leave(stream);
     this.#schedule();
   }
 
   #gap(gap: Gap): void {
-    if (gap.unit === 'events') {
-      this.ledger.gap(gap.agent, gap.epoch, gap.from, gap.to);
-      if (gap.to !== undefined) this.#last.set(gap.agent, { agent: gap.agent, epoch: gap.epoch, seq: gap.to });
-    }
+    if (gap.unit === 'events') this.ledger.gap(gap.agent, gap.epoch, gap.from, gap.to);
     this.gaps = {
       count: this.gaps.count + 1,
       events: this.gaps.events + (gap.unit === 'events' ? (gap.count ?? 0) : 0),
     };
-    if (this.paused) this.#held.addGap(gap);
-    else this.drawn.addGap(gap);
+    const before = gap.from !== undefined && this.#before.has({ ...gap, seq: gap.from });
+    if (this.paused && !before) this.#held.addGap(gap);
+    else this.#show({ gap });
     this.#schedule();
+  }
+
+  /** Draws a frame, and notes how far what is shown goes. */
+  #show(frame: Frame): void {
+    if ('note' in frame) {
+      this.drawn.addNote(frame.note.tone, frame.note.text);
+    } else if ('gap' in frame) {
+      const { gap } = frame;
+      this.drawn.addGap(gap);
+      if (gap.unit === 'events' && gap.to !== undefined) this.#shown.add({ ...gap, seq: gap.to });
+    } else {
+      this.drawn.addLog(frame.log);
+      if (!this.#before.has(frame.log)) this.#shown.add(frame.log);
+      const { store } = this.drawn;
+      if (this.#top && isAt(store.get(store.nextId - 1)!, this.#top)) this.drawn.goal = store.nextId - 1;
+    }
   }
 
   #note(tone: 'info' | 'warn', text: string): void {
