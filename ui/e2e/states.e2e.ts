@@ -83,6 +83,25 @@ describe('nothing comes: why', () => {
     await page.getByRole('link', { name: 'Again' }).waitFor();
   });
 
+  it('the session is over and the page is loaded again, with what the server still has of it', async () => {
+    await stream();
+    await writeAndSee('web-1', [shopLine(1, { msg: 'shown before' })]);
+    await page.getByRole('button', { name: 'Stop', exact: true }).click();
+    await page.locator('[data-state=ended]').waitFor();
+    await page.reload();
+    await page.locator('.row', { hasText: 'shown before' }).waitFor();
+    await page.locator('[data-state=ended]').waitFor();
+
+    // A server that was started anew holds nothing any more.
+    await fleet.killServer();
+    await fleet.serve();
+    await page.reload();
+    await hint().getByText('the lines that were shown before the reload are gone with it').waitFor();
+    await page.locator('[data-state=ended]').waitFor();
+    await page.getByRole('link', { name: 'Again' }).waitFor();
+    await until('all agents are back', async () => (await fleet.agents()).every((a) => a.status === 'online'));
+  });
+
   it('the server is gone while a view opens, which fills itself when it is back', async () => {
     await stream();
     await writeAndSee('web-1', [shopLine(1, { msg: 'written before' })]);

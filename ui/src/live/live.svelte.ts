@@ -54,6 +54,8 @@ export class Live {
   accounts = $state.raw<Accounts>();
   expires = $state(0);
   ending = $state(false);
+  /** Whether this tab had shown lines of the session before it was loaded again. */
+  returned = false;
   endReason = $state('');
   historyDone = $state(false);
   paused = $state(false);
@@ -76,7 +78,6 @@ export class Live {
     this.expires = Date.parse(session.expires_at);
     this.accounts = session.accounts;
     this.drawn = new Drawn();
-    if (session.status === 'ended') this.#ended(session.end_reason ?? '');
   }
 
   /** Whether lines come that do not match themselves. */
@@ -95,13 +96,17 @@ export class Live {
   /** Joins the session: after a cursor, from its start, or where the server says. */
   async join(at: { after?: string; from?: 'start' | 'now' }): Promise<void> {
     if (this.phase === 'ended') return;
+    const over = this.session.status === 'ended';
+    // For a while after its end the server takes those back who can say what they are owed.
+    const origin = over && at.after === undefined ? { from: 'start' as const } : at;
     try {
-      const stream = await this.#client.attach(this.session.id, { ...at, events: 'all' });
+      const stream = await this.#client.attach(this.session.id, { ...origin, events: 'all' });
       if (this.#closed) stream.close();
       else this.#watch(stream);
     } catch (err) {
-      if (err instanceof SessionEndedError) await this.#reread();
-      else this.#failed(err);
+      if (!(err instanceof SessionEndedError)) this.#failed(err);
+      else if (over) this.#ended(this.session.end_reason ?? '');
+      else await this.#reread();
     }
   }
 

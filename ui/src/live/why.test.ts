@@ -20,6 +20,7 @@ const account = (seen: number, filtered: number, dropped = 0, lost_bytes: Record
 const quiet: Situation = {
   connected: true,
   ended: false,
+  returned: false,
   kept: 0,
   drawn: 0,
   accounts: undefined,
@@ -34,6 +35,8 @@ describe('why', () => {
     ['nothing-to-explain', { kept: 5, drawn: 5 }, undefined],
     ['narrowed', { kept: 5 }, '5 events have come'],
     ['ended', { ended: true }, 'has ended'],
+    ['ended-and-loaded-again', { ended: true, returned: true }, 'lines that were shown before the reload are gone'],
+    ['loaded-again', { returned: true }, 'Nothing was written since the session began.'],
     ['offline', { connected: false }, 'server cannot be reached'],
     ['unreachable', { unreachable: ['a'] }, 'agent cannot be reached'],
     [

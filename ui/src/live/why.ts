@@ -7,6 +7,8 @@ import { gapReason } from './gap';
 export interface Situation {
   connected: boolean;
   ended: boolean;
+  /** Whether the page had shown lines before it was loaded again. */
+  returned: boolean;
   /** How many events are in memory, and how many are drawn. */
   kept: number;
   drawn: number;
@@ -47,6 +49,11 @@ export function why(s: Situation): Why | undefined {
       help: 'Clear the narrowing above the list.',
     };
   }
+  if (s.ended && s.returned)
+    return {
+      why: 'The session has ended, and the lines that were shown before the reload are gone with it: the server keeps none.',
+      help: 'Start a new one with the same filter, and with "since" for what the agents’ files still hold.',
+    };
   if (s.ended) return { why: 'The session has ended.', help: 'Start a new one with the same filter.' };
   if (!s.connected)
     return { why: 'The server cannot be reached now.', help: 'The page returns by itself, to where it was.' };
