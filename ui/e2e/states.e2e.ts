@@ -2,7 +2,7 @@ import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { shopLine, until } from './fleet';
-import { fleet, messages, page, scene, stream, tab, writeAndSee } from './steps';
+import { file, fleet, messages, page, scene, stream, tab, writeAndSee } from './steps';
 
 scene();
 
@@ -100,6 +100,36 @@ describe('nothing comes: why', () => {
     await page.locator('[data-state=ended]').waitFor();
     await page.getByRole('link', { name: 'Again' }).waitFor();
     await until('all agents are back', async () => (await fleet.agents()).every((a) => a.status === 'online'));
+  });
+
+  it('the line of a link does not exist, and what is held is shown', async () => {
+    await stream();
+    await writeAndSee('web-1', [shopLine(1, { msg: 'one' }), shopLine(2, { msg: 'two' })]);
+    const frames = (await file('NDJSON')).trimEnd().split('\n');
+    const last = JSON.parse(frames.at(-1)!) as { agent: string; epoch: number; seq: number };
+    const session = (await fleet.sessions())[0]!;
+    const note = page.getByText('The line that this link leads to is not here');
+    const follow = async (at: string) => {
+      await page.goto('about:blank');
+      await page.goto(`${fleet.url}/#/session/${session.id}?at=${at}`);
+      await note.waitFor();
+      await page.locator('.row', { hasText: 'two' }).waitFor();
+    };
+    for (const at of [
+      `${last.agent}:${last.epoch}:99999999`,
+      `${last.agent}:${last.epoch + 7}:1`,
+      `11111111-2222-4333-8444-555555555555:1:1`,
+    ]) {
+      await follow(at);
+      expect((await messages()).slice(0, 2)).toEqual(['one', 'two']);
+    }
+    await writeAndSee('web-1', [shopLine(3, { msg: 'three' })]);
+
+    // It is gone to when it comes after all.
+    await follow(`${last.agent}:${last.epoch}:${last.seq + 2}`);
+    fleet.write('web-1', 'shop', [shopLine(4, { msg: 'four' })]);
+    await page.locator('.row.active', { hasText: 'four' }).waitFor();
+    await note.waitFor({ state: 'detached' });
   });
 
   it('the server is gone while a view opens, which fills itself when it is back', async () => {
