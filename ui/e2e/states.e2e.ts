@@ -152,6 +152,28 @@ describe('nothing comes: why', () => {
     await until('all agents are back', async () => (await fleet.agents()).every((a) => a.status === 'online'));
   });
 
+  it('the server is gone while the fleet opens, and nothing is offered that is not there', async () => {
+    await page.goto(`${fleet.url}/#/join`);
+    await page.getByText('spile agent --server').waitFor();
+    await fleet.killServer();
+    const away = page.getByRole('status').getByText('The server cannot be reached');
+    for (const view of ['fleet', 'sessions']) {
+      await page.goto(`${fleet.url}/#/${view}`);
+      await away.waitFor();
+      expect(await page.getByText('What is shown may be old').count()).toBe(0);
+      expect(await page.getByRole('button', { name: /^Stream / }).count()).toBe(0);
+    }
+    await page.goto(`${fleet.url}/#/fleet`);
+    await away.waitFor();
+    await fleet.serve();
+    await until('all agents are back', async () => (await fleet.agents()).every((a) => a.status === 'online'));
+    await page.getByRole('button', { name: /^Stream these \d+$/ }).waitFor();
+    await fleet.killServer();
+    await page.getByText('What is shown may be old').waitFor();
+    await fleet.serve();
+    await until('all agents are back', async () => (await fleet.agents()).every((a) => a.status === 'online'));
+  });
+
   it('the agent lags behind a file that grows faster than it can be searched', async () => {
     // Nothing shortens the search for this pattern in such lines, which come all at once.
     await stream(`agent=web-1&pattern=${encodeURIComponent('([cd]+[cd]*)*[cd]{9}$')}`);
