@@ -32,5 +32,5 @@ timeout "$patience" ci/python.sh
 step 'the page'
 timeout "$patience" ci/page.sh
 step 'tests under the race detector'
-ci/test.sh -race -timeout 10m
+ci/test.sh -race -timeout 20m
 step 'done'

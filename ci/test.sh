@@ -14,10 +14,13 @@ trap 'rm -rf "$again"' EXIT
 
 failed=()
 for dir in $(modules); do
-	echo "== $dir: go test $*"
+	# These wait for real processes most of the time, so that more of them than there are processors go at once.
+	wide=()
+	[ "$dir" = ./e2e ] && wide=(-parallel 6)
+	echo "== $dir: go test $* ${wide[*]}"
 	(cd "$dir" && "$runner" --format pkgname --format-hide-empty-pkg --format-icons text \
 		--rerun-fails=1 --rerun-fails-max-failures=5 --rerun-fails-abort-on-data-race --rerun-fails-run-root-test \
-		--rerun-fails-report="$again/${dir//\//_}" --packages=./... -- "$@") || failed+=("$dir")
+		--rerun-fails-report="$again/${dir//\//_}" --packages=./... -- "$@" "${wide[@]}") || failed+=("$dir")
 done
 if [ -n "$(cat "$again"/* 2>/dev/null)" ]; then
 	echo "== tests that were run again (a defect each, in the test or in what it tests):"

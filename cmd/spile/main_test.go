@@ -30,7 +30,7 @@ func TestScripts(t *testing.T) {
 	// What runs under nohup hands it on to its children, which then heed no terminal that closes.
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
-	defer signal.Stop(hangups)
+	t.Cleanup(func() { signal.Stop(hangups) }) // not before the scripts are through, which run beside one another
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
