@@ -567,6 +567,16 @@ func (m *contextModel) unread() bool {
 	return slices.ContainsFunc(m.files.last.cursors, func(c *memCursor) bool { return !c.done && c.readable() > 0 })
 }
 
+// modelFolder is a data folder for sessions.
+func modelFolder(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, sessionFolder), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
 // newContextModel is a session that is not open yet.
 func newContextModel(t *rapid.T, dir string, d wire.DesiredSession) *contextModel {
 	m := &contextModel{t: t, desired: d, server: &memServer{t: t, events: map[uint64]string{}}}
@@ -593,10 +603,7 @@ func newContextModel(t *rapid.T, dir string, d wire.DesiredSession) *contextMode
 // TestContextModel holds a session with context against grep, line by line: with cut and empty lines, files that are
 // rotated, copied and read in turn, a link that is full, credit and rate that run out, deaths at any moment.
 func TestContextModel(t *testing.T) {
-	dir := t.TempDir()
-	if err := os.Mkdir(filepath.Join(dir, sessionFolder), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	dir := modelFolder(t)
 	sessions := 0
 	rapid.Check(t, func(rt *rapid.T) {
 		sessions++
@@ -635,10 +642,7 @@ func TestContextModel(t *testing.T) {
 
 // TestContextAfterSkip skips what a session lags behind with, after a file was read whose first match is still to come.
 func TestContextAfterSkip(t *testing.T) {
-	dir := t.TempDir()
-	if err := os.Mkdir(filepath.Join(dir, sessionFolder), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	dir := modelFolder(t)
 	sessions := 0
 	rapid.Check(t, func(rt *rapid.T) {
 		sessions++

@@ -1,8 +1,6 @@
 package agent
 
 import (
-	"os"
-	"path/filepath"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -13,10 +11,7 @@ import (
 
 // TestHoleIsNoLag comes to the hole of a stale writer, which is backlog until it is told and never read.
 func TestHoleIsNoLag(t *testing.T) {
-	dir := t.TempDir()
-	if err := os.Mkdir(filepath.Join(dir, sessionFolder), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	dir := modelFolder(t)
 	rapid.Check(t, func(rt *rapid.T) {
 		m := newContextModel(rt, dir, wire.DesiredSession{ID: "sess_hole", RemainingMS: 60_000, Mode: wire.ModeLive})
 		m.open()

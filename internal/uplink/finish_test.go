@@ -2,8 +2,6 @@ package uplink_test
 
 import (
 	"encoding/json"
-	"log/slog"
-	"path/filepath"
 	"testing"
 
 	"github.com/klauspost/compress/zstd"
@@ -15,26 +13,12 @@ import (
 // TestFinishTellsDropsThoughNobodyWatches ends a session between the moment at which its last viewer went away and the
 // one at which the agent learns that he is back: the numbers that were dropped are told all the same.
 func TestFinishTellsDropsThoughNobodyWatches(t *testing.T) {
-	enc, err := zstd.NewWriter(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
 	dec, err := zstd.NewReader(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer dec.Close()
-	journal, _, err := uplink.OpenJournal(filepath.Join(t.TempDir(), "x.journal"), false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := uplink.NewOutbox(uplink.OutboxOptions{
-		Session: "sess_x", AgentID: "a", Journal: journal, Recovered: &uplink.Recovered{Epoch: 1}, Encoder: enc,
-		Log: slog.New(slog.DiscardHandler),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	out := newOutbox(t)
 	mark := uplink.Mark{Place: 1, At: json.RawMessage(`{}`)}
 	out.Ack(wire.Ack{Session: "sess_x", Epoch: 1, Credit: 1 << 20, Attached: true})
 	out.Drop(wire.ReasonBufferOverrun)

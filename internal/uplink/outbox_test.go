@@ -236,25 +236,32 @@ func TestOutboxKeepsNumbersAndAccounts(t *testing.T) {
 	})
 }
 
+// newOutbox makes an outbox in a new journal and with a new epoch.
+func newOutbox(t *testing.T) *uplink.Outbox {
+	t.Helper()
+	enc, err := zstd.NewWriter(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	journal, _, err := uplink.OpenJournal(filepath.Join(t.TempDir(), "sess_x.journal"), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := uplink.NewOutbox(uplink.OutboxOptions{
+		Session: "sess_x", AgentID: "a", Journal: journal, Recovered: &uplink.Recovered{Epoch: 1}, Encoder: enc,
+		Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
 // TestSpareIsBounded adds without end on a link that takes nothing: also what is spared for those who have little ends.
 func TestSpareIsBounded(t *testing.T) {
 	for name, size := range map[string]int{"small": 10, "large": wire.BatchBytes / 2} {
 		t.Run(name, func(t *testing.T) {
-			enc, err := zstd.NewWriter(nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			journal, _, err := uplink.OpenJournal(filepath.Join(t.TempDir(), "sess_x.journal"), false)
-			if err != nil {
-				t.Fatal(err)
-			}
-			out, err := uplink.NewOutbox(uplink.OutboxOptions{
-				Session: "sess_x", AgentID: "a", Journal: journal, Recovered: &uplink.Recovered{Epoch: 1}, Encoder: enc,
-				Log: slog.New(slog.DiscardHandler),
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
+			out := newOutbox(t)
 			text := members(strings.Repeat("x", size))
 			added, bytes := 0, 0
 			for offset := int64(0); out.Accepting() || out.Spare(); offset += 20 {
